@@ -1,0 +1,65 @@
+import { type Static, Type } from 'typebox';
+import { limits } from './limits.ts';
+
+const strict = { additionalProperties: false } as const;
+
+export const MessageId = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[\\x21-\\x7e]+$',
+  description: 'Chosen by the sender; a repeated id is accepted and has no second effect.',
+});
+const message = Type.Optional(MessageId);
+
+export const inputFields = {
+  text: Type.Optional(Type.String({ minLength: 1, maxLength: limits.inputQueueBytesMax })),
+  base64: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: Math.ceil(limits.inputQueueBytesMax / 3) * 4,
+      pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$',
+    }),
+  ),
+  eof: Type.Optional(Type.Literal(true)),
+};
+export const exactlyOneInput = {
+  oneOf: [{ required: ['text'] }, { required: ['base64'] }, { required: ['eof'] }],
+};
+
+export const InputBody = Type.Object({ ...inputFields, msg: message }, { ...strict, ...exactlyOneInput });
+export type InputBody = Static<typeof InputBody>;
+
+export const sizeFields = {
+  cols: Type.Integer({ minimum: 1, maximum: limits.columnsMax }),
+  rows: Type.Integer({ minimum: 1, maximum: limits.rowsMax }),
+};
+export const ResizeBody = Type.Object({ ...sizeFields, msg: message }, strict);
+export type ResizeBody = Static<typeof ResizeBody>;
+
+export const signalNames = [
+  'SIGINT',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGKILL',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGSTOP',
+  'SIGTSTP',
+  'SIGCONT',
+] as const;
+export type SignalName = (typeof signalNames)[number];
+export const SignalBody = Type.Object({ signal: Type.Enum([...signalNames]), msg: message }, strict);
+export type SignalBody = Static<typeof SignalBody>;
+
+export const reasonField = Type.Optional(Type.String({ maxLength: 1000 }));
+export const CancelBody = Type.Object({ reason: reasonField }, strict);
+export type CancelBody = Static<typeof CancelBody>;
+
+/** What the inbox of a running job holds. `by` names the key or session that sent it. */
+export type Control = { message?: string; by: string } & (
+  | { kind: 'input'; base64: string }
+  | { kind: 'eof' }
+  | { kind: 'resize'; cols: number; rows: number }
+  | { kind: 'signal'; signal: SignalName }
+);

@@ -1,0 +1,82 @@
+import { type Static, Type } from 'typebox';
+import { Job, JobId, JobStatus, jobStatuses, sandboxLevels, Timestamp, terminalKinds } from './job.ts';
+import { limits } from './limits.ts';
+
+const strict = { additionalProperties: false } as const;
+const waitSeconds = Type.Optional(Type.Integer({ minimum: 0, maximum: limits.waitSecondsMax }));
+
+export const JobParams = Type.Object({ id: JobId }, strict);
+
+/** 1 to 255 printable characters; quotes around it, as in the IETF draft, do not count. */
+export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 257, pattern: '^[\\x20-\\x7e]+$' });
+export const SubmitHeaders = Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) });
+export const SubmitQuery = Type.Object({ wait: waitSeconds }, strict);
+
+export const ListQuery = Type.Object(
+  {
+    status: Type.Optional(Type.Enum([...jobStatuses])),
+    type: Type.Optional(Type.Enum(['command', 'prompt'])),
+    tag: Type.Optional(Type.String({ minLength: 1, maxLength: limits.tagLengthMax })),
+    q: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    page: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-job_[0-9a-hjkmnp-tv-z]{26}$' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageItemsMax })),
+  },
+  strict,
+);
+export type ListQuery = Static<typeof ListQuery>;
+
+export const JobPage = Type.Object(
+  { items: Type.Array(Job), nextPage: Type.Unsafe<string | null>({ type: ['string', 'null'] }) },
+  { $id: 'JobPage' },
+);
+export type JobPage = Static<typeof JobPage>;
+
+export const EventsQuery = Type.Object(
+  {
+    after: Type.Optional(Type.String()),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageEventsMax })),
+    wait: waitSeconds,
+  },
+  strict,
+);
+export const FeedQuery = Type.Object({ after: Type.Optional(Type.String()) }, strict);
+
+export const Accepted = Type.Object({ accepted: Type.Literal(true), msg: Type.Optional(Type.String()) });
+
+export const Worker = Type.Object(
+  {
+    id: Type.String(),
+    pid: Type.Integer(),
+    host: Type.String(),
+    startedAt: Timestamp,
+    seenAt: Timestamp,
+    running: Type.Integer({ description: 'Jobs it runs now.' }),
+    concurrency: Type.Integer(),
+    sandbox: Type.Enum([...sandboxLevels]),
+    terminals: Type.Array(Type.Enum([...terminalKinds]), { description: 'Best first.' }),
+  },
+  { $id: 'Worker' },
+);
+export type Worker = Static<typeof Worker>;
+export const WorkerList = Type.Object({ items: Type.Array(Worker) });
+
+export const Model = Type.Object(
+  {
+    id: Type.String({ description: '`provider/model`, or `provider/` where any model name is passed on.' }),
+    provider: Type.String(),
+    demo: Type.Boolean({ description: 'true for the scripted stand-in that calls no model.' }),
+  },
+  { $id: 'Model' },
+);
+export type Model = Static<typeof Model>;
+export const ModelList = Type.Object({ items: Type.Array(Model) });
+
+export const QueueState = Type.Object({ counts: Type.Record(JobStatus, Type.Integer()) });
+
+export const Health = Type.Object({ status: Type.Literal('ok') });
+export const Readiness = Type.Object({
+  status: Type.Enum(['ready', 'unready']),
+  reasons: Type.Array(Type.String()),
+  warnings: Type.Array(Type.String()),
+});
+export type Readiness = Static<typeof Readiness>;

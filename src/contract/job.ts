@@ -1,0 +1,242 @@
+import { type Static, type TSchema, Type } from 'typebox';
+import { limits } from './limits.ts';
+import { Problem } from './problem.ts';
+
+const strict = { additionalProperties: false } as const;
+const nullable = <T extends TSchema>(schema: T) =>
+  Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }] });
+
+export const JobId = Type.String({
+  pattern: '^job_[0-9a-hjkmnp-tv-z]{26}$',
+  description: 'A lower-case ULID with the prefix job_.',
+});
+export const Timestamp = Type.String({ description: 'UTC, ISO 8601, milliseconds.' });
+export const Cursor = Type.String({ description: '`<epoch>-<seq>`: a place in the log of one job.' });
+
+const Variables = Type.Record(
+  Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,255}$' }),
+  Type.String({ maxLength: limits.variableBytesMax, pattern: '^[^\\u0000]*$' }),
+  { maxProperties: limits.variablesMax, additionalProperties: false },
+);
+
+const withoutNul = '^[^\\u0000]*$';
+const columns = Type.Integer({ minimum: 1, maximum: limits.columnsMax });
+const rows = Type.Integer({ minimum: 1, maximum: limits.rowsMax });
+
+/** Fields that both kinds of job take. */
+const shared = {
+  priority: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 9, description: 'Higher runs first. Default 5.' }),
+  ),
+  delayMs: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.delayMsMax })),
+  timeoutMs: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: limits.runMsMax,
+      description: 'For each attempt. Default: 24 hours.',
+    }),
+  ),
+  idleTimeoutMs: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: limits.runMsMax, description: 'Longest silence of a running job.' }),
+  ),
+  ttlMs: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: limits.ttlMsMax,
+      description: 'Longest time from createdAt + delayMs to the first start.',
+    }),
+  ),
+  attempts: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: limits.attemptsMax,
+      description: 'Default 1 for commands, 3 for prompts.',
+    }),
+  ),
+  rerun: Type.Optional(
+    Type.Enum(['beforeStart', 'always'], {
+      description:
+        'What may happen when a worker dies in the middle. beforeStart (default for commands): a run that started is never started again. always (default for prompts): it is reset and run again.',
+    }),
+  ),
+  tags: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: limits.tagLengthMax }), {
+      maxItems: limits.tagsMax,
+      uniqueItems: true,
+    }),
+  ),
+  metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+};
+
+const commandFields = {
+  type: Type.Literal('command'),
+  argv: Type.Optional(
+    Type.Array(Type.String({ maxLength: limits.commandBytesMax, pattern: withoutNul }), {
+      minItems: 1,
+      maxItems: limits.argumentsMax,
+      description: 'Program and arguments; no shell reads them.',
+    }),
+  ),
+  shell: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: limits.commandBytesMax,
+      pattern: withoutNul,
+      description: 'A line for bash, or /bin/sh where there is no bash.',
+    }),
+  ),
+  interactive: Type.Optional(
+    Type.Boolean({
+      description: 'In a pseudo-terminal that takes input. Default false: over pipes, without input.',
+    }),
+  ),
+  cwd: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      pattern: withoutNul,
+      description: 'Relative to the workspace of the job, or absolute under one of LLMMIXER_WORK_ROOTS.',
+    }),
+  ),
+  env: Type.Optional(Variables),
+  stdin: Type.Optional(Type.String({ maxLength: limits.stdinBytesMax })),
+  cols: Type.Optional(columns),
+  rows: Type.Optional(rows),
+};
+
+const exactlyOneCommand = { oneOf: [{ required: ['argv'] }, { required: ['shell'] }] };
+
+export const CommandSubmission = Type.Object(
+  { ...commandFields, secrets: Type.Optional(Variables), ...shared },
+  { ...strict, ...exactlyOneCommand },
+);
+export type CommandSubmission = Static<typeof CommandSubmission>;
+
+export const CommandSpec = Type.Object({ ...commandFields, ...shared }, { ...strict, ...exactlyOneCommand });
+export type CommandSpec = Static<typeof CommandSpec>;
+
+const Message = Type.Object(
+  {
+    role: Type.Enum(['user', 'assistant']),
+    content: Type.String({ minLength: 1, maxLength: limits.promptBytesMax }),
+  },
+  strict,
+);
+export type Message = Static<typeof Message>;
+
+export const PromptSpec = Type.Object(
+  {
+    type: Type.Literal('prompt'),
+    model: Type.String({
+      minLength: 3,
+      maxLength: 256,
+      pattern: '^[^/\\s]+/\\S+$',
+      description: '`provider/model`; GET /v1/models lists the providers.',
+    }),
+    prompt: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptBytesMax })),
+    messages: Type.Optional(Type.Array(Message, { minItems: 1, maxItems: limits.messagesMax })),
+    system: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptBytesMax })),
+    maxOutputTokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+    temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2 })),
+    ...shared,
+  },
+  { ...strict, oneOf: [{ required: ['prompt'] }, { required: ['messages'] }] },
+);
+export type PromptSpec = Static<typeof PromptSpec>;
+
+const byType = { type: 'object', required: ['type'], discriminator: { propertyName: 'type' } } as const;
+
+/** What a client submits. */
+export const JobSubmission = Type.Unsafe<CommandSubmission | PromptSpec>({
+  ...byType,
+  oneOf: [CommandSubmission, PromptSpec],
+});
+export type JobSubmission = CommandSubmission | PromptSpec;
+
+/** What is stored and shown: the submission without its secrets. */
+export const JobSpec = Type.Unsafe<CommandSpec | PromptSpec>({ ...byType, oneOf: [CommandSpec, PromptSpec] });
+export type JobSpec = CommandSpec | PromptSpec;
+
+export const jobStatuses = [
+  'delayed',
+  'queued',
+  'running',
+  'waiting',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const;
+export const JobStatus = Type.Enum([...jobStatuses]);
+export type JobStatus = (typeof jobStatuses)[number];
+export type FinalStatus = Extract<JobStatus, 'succeeded' | 'failed' | 'cancelled'>;
+
+export const terminalKinds = ['pty', 'script', 'pipe'] as const;
+export type TerminalKind = (typeof terminalKinds)[number];
+
+export const sandboxLevels = ['sandbox', 'user', 'none'] as const;
+export type SandboxLevel = (typeof sandboxLevels)[number];
+
+export const CommandResult = Type.Object({
+  exitCode: Type.Unsafe<number | null>({ type: ['integer', 'null'] }),
+  signal: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+  terminal: Type.Enum([...terminalKinds]),
+  sandbox: Type.Enum([...sandboxLevels]),
+  outputBytes: Type.Integer({ description: 'All the command wrote, kept or not.' }),
+  truncated: Type.Boolean(),
+});
+export type CommandResult = Static<typeof CommandResult>;
+
+export const ToolCall = Type.Object({ id: Type.String(), name: Type.String(), arguments: Type.Unknown() });
+export type ToolCall = Static<typeof ToolCall>;
+
+export const finishReasons = ['stop', 'length', 'tool_calls', 'content_filter'] as const;
+export type FinishReason = (typeof finishReasons)[number];
+
+export const PromptResult = Type.Object({
+  text: Type.String(),
+  model: Type.String(),
+  finishReason: Type.Enum([...finishReasons]),
+  toolCalls: Type.Array(ToolCall),
+  reasoning: Type.Optional(Type.String()),
+});
+export type PromptResult = Static<typeof PromptResult>;
+export type JobResult = CommandResult | PromptResult;
+
+export const Usage = Type.Object({
+  inputTokens: Type.Integer(),
+  outputTokens: Type.Integer(),
+  cachedInputTokens: Type.Optional(Type.Integer()),
+  reasoningTokens: Type.Optional(Type.Integer()),
+  costUsd: Type.Unsafe<number | null>({
+    type: ['number', 'null'],
+    description: 'null where the price is unknown.',
+  }),
+});
+export type Usage = Static<typeof Usage>;
+
+export const Job = Type.Object(
+  {
+    id: JobId,
+    type: Type.Enum(['command', 'prompt']),
+    status: JobStatus,
+    spec: JobSpec,
+    attempt: Type.Integer({
+      minimum: 0,
+      description: 'The newest attempt, counted from 1; 0 before the first.',
+    }),
+    createdAt: Timestamp,
+    startedAt: nullable(Timestamp),
+    finishedAt: nullable(Timestamp),
+    waitingFor: nullable(Type.String()),
+    result: Type.Unsafe<JobResult | null>({ anyOf: [CommandResult, PromptResult, { type: 'null' }] }),
+    error: nullable(Problem),
+    usage: nullable(Usage),
+    cursor: Cursor,
+    tags: Type.Array(Type.String()),
+    metadata: Type.Record(Type.String(), Type.Unknown()),
+    retryOf: nullable(JobId),
+    links: Type.Object({ self: Type.String(), events: Type.String() }),
+  },
+  { $id: 'Job' },
+);
+export type Job = Static<typeof Job>;

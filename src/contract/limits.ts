@@ -1,0 +1,112 @@
+/**
+ * Every bound of the service, in one place, each with its reason.
+ * Names carry their unit. Nothing that can grow is without one of these.
+ */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+export const limits = {
+  /** A request body: room for a long prompt, far below what would hurt the API's memory. */
+  bodyBytesMax: MIB,
+  /** One shell line or one argument; Linux itself stops at 128 KiB an argument. */
+  commandBytesMax: 64 * KIB,
+  /** Arguments of one command. */
+  argumentsMax: 1024,
+  /** Variables (and, apart from them, secrets) of one job. */
+  variablesMax: 64,
+  /** The value of one variable or secret. */
+  variableBytesMax: 8 * KIB,
+  /** Text given to a command's standard input at submit. */
+  stdinBytesMax: 512 * KIB,
+  /** Messages of one prompt. */
+  messagesMax: 1000,
+  /** Text of one prompt message: the body's own limit is the real one. */
+  promptBytesMax: MIB,
+  /** Tags of a job, and the length of one. */
+  tagsMax: 32,
+  tagLengthMax: 128,
+  /** A terminal larger than this is a mistake, and costs memory in every viewer. */
+  columnsMax: 1000,
+  rowsMax: 500,
+  /** Bytes that wait for a running program to read them; beyond it the sender hears 429. */
+  inputQueueBytesMax: 64 * KIB,
+  /** Message ids a job remembers, so that a repeated message is harmless. */
+  inputMessagesRemembered: 256,
+  /** One WebSocket message from a client: the largest input, base64 in JSON, with room to spare. */
+  webSocketMessageBytesMax: 256 * KIB,
+  /** Jobs one WebSocket may follow at once. */
+  webSocketSubscriptionsMax: 1000,
+  /** A run, whatever its own `timeoutMs` says. */
+  runMsMax: DAY_MS,
+  /** Time in the queue, delay included, and the longest delay. */
+  ttlMsMax: 30 * DAY_MS,
+  delayMsMax: 30 * DAY_MS,
+  attemptsMax: 20,
+  /** Attempts lost with their worker before a job is given up, so that a job which kills workers ends. */
+  lostAttemptsMax: 3,
+  /** How long an Idempotency-Key is remembered. */
+  idempotencyKeptMs: DAY_MS,
+  /** Long polls end before the idle timeouts of common proxies (60 s). */
+  waitSecondsMax: 60,
+  /** Rows of one page of a list, and events of one page of a log. */
+  pageItemsMax: 200,
+  pageEventsMax: 1000,
+  /** Jobs that wait at once; beyond it a submit is answered 429. */
+  queuedJobsMax: 100_000,
+  /** Output of one job that is kept in events; more is counted, not kept. */
+  outputBytesMax: 256 * MIB,
+  /** A job's log: an unbroken tail of at most this many events, and of `LLMMIXER_KEEP_BYTES`. */
+  logEventsMax: 20_000,
+  logBytesDefault: 8 * MIB,
+  /** One event, and how long or how much output is gathered before it is sent. */
+  eventBytesMax: 64 * KIB,
+  coalesceMs: 16,
+  coalesceBytes: 32 * KIB,
+  /** Unsent output at which the source is paused, at which it goes on, and which nothing may exceed. */
+  unsentBytesPause: MIB,
+  unsentBytesResume: 256 * KIB,
+  unsentBytesMax: 4 * MIB,
+  /** Acknowledged batches kept for a Redis that comes back with an older log. */
+  resendRingBytesMax: 4 * MIB,
+  /** AOF `everysec` loses at most about 2 s; 5 s of later acknowledgements is safe. */
+  resendRingMs: 5 * SECOND_MS,
+  /** The worker's right to a job: extended by every append and every 3 s. */
+  leaseMs: 12 * SECOND_MS,
+  leaseRenewMs: 3 * SECOND_MS,
+  /** Notice a living owner gets before another worker takes its job. */
+  takeoverNoticeMs: 2 * SECOND_MS,
+  /** Live frames a joining subscriber may hold while it reads history. */
+  joinBufferBytesMax: 256 * KIB,
+  /** Newest frames of a job kept ready in an API process. */
+  frameRingBytesMax: 512 * KIB,
+  /** What a slow reader may have unsent, and how long it may make no progress. */
+  subscriberBytesMax: MIB,
+  subscriberStallMs: 30 * SECOND_MS,
+  /** A Redis subscription outlives its last reader by this, so that reconnects are cheap. */
+  hubLingerMs: 10 * SECOND_MS,
+  /** A quiet job's position is compared with the log this often. */
+  hubCheckMs: 4 * SECOND_MS,
+  heartbeatMs: 15 * SECOND_MS,
+  /** Entries of the feed that rings for lists. */
+  feedEntriesMax: 10_000,
+  /** A worker unseen for this long is not counted. */
+  workerSeenMs: 30 * SECOND_MS,
+  workerHeartbeatMs: 5 * SECOND_MS,
+  /** One sweep: how often, under which lease, how many jobs a round. */
+  sweepEveryMs: 30 * SECOND_MS,
+  sweepLeaseMs: 60 * SECOND_MS,
+  sweepBatch: 500,
+  /** Steps of a stop: interrupt, then terminate, then kill. */
+  interruptGraceMs: 3 * SECOND_MS,
+  terminateGraceMs: 5 * SECOND_MS,
+  /** The one-time link, and the browser session made from it. */
+  loginLinkMs: 15 * MINUTE_MS,
+  sessionMs: 30 * DAY_MS,
+  /** Requests: headers and body must arrive, and sockets must move, within these. */
+  requestMsMax: 30 * SECOND_MS,
+  connectionMsMax: 2 * MINUTE_MS,
+} as const;
