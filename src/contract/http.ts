@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Job, JobId, JobStatus, jobStatuses, sandboxLevels, Timestamp, terminalKinds } from './job.ts';
+import { Job, JobId, jobStatuses, sandboxLevels, Timestamp, terminalKinds } from './job.ts';
 import { limits } from './limits.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -71,7 +71,12 @@ export const Model = Type.Object(
 export type Model = Static<typeof Model>;
 export const ModelList = Type.Object({ items: Type.Array(Model) });
 
-export const QueueState = Type.Object({ counts: Type.Record(JobStatus, Type.Integer()) });
+export const QueueState = Type.Object({
+  queued: Type.Integer(),
+  delayed: Type.Integer(),
+  running: Type.Integer(),
+  open: Type.Integer({ description: 'Jobs that have not ended.' }),
+});
 
 export const Health = Type.Object({ status: Type.Literal('ok') });
 export const Readiness = Type.Object({

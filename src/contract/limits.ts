@@ -48,6 +48,15 @@ export const limits = {
   attemptsMax: 20,
   /** Attempts lost with their worker before a job is given up, so that a job which kills workers ends. */
   lostAttemptsMax: 3,
+  /** The wait before a counted retry: long enough for a hiccup to pass, short enough for a person to wait. */
+  retryMsMin: SECOND_MS,
+  retryMsMax: MINUTE_MS,
+  /** The wait after a rate limit without a hint, and how many in a row before the job is given up (half a day). */
+  parkMsMin: 5 * SECOND_MS,
+  parkMsMax: 5 * MINUTE_MS,
+  parksMax: 300,
+  /** The longest wait a provider may ask for; beyond it we ask again. */
+  retryHintMsMax: DAY_MS,
   /** How long an Idempotency-Key is remembered. */
   idempotencyKeptMs: DAY_MS,
   /** Long polls end before the idle timeouts of common proxies (60 s). */
@@ -66,6 +75,13 @@ export const limits = {
   eventBytesMax: 64 * KIB,
   coalesceMs: 16,
   coalesceBytes: 32 * KIB,
+  /** One event of a provider's stream, and the tool calls of one answer: a whole document fits, a runaway does not. */
+  providerEventCharactersMax: 4 * MIB,
+  toolCallsMax: 256,
+  toolCallCharactersMax: 4 * MIB,
+  /** What is read of a provider's error body, and what of it reaches the detail of a problem. */
+  providerErrorBytesMax: 64 * KIB,
+  providerDetailCharactersMax: 500,
   /** Unsent output at which the source is paused, at which it goes on, and which nothing may exceed. */
   unsentBytesPause: MIB,
   unsentBytesResume: 256 * KIB,
@@ -81,8 +97,6 @@ export const limits = {
   takeoverNoticeMs: 2 * SECOND_MS,
   /** Live frames a joining subscriber may hold while it reads history. */
   joinBufferBytesMax: 256 * KIB,
-  /** Newest frames of a job kept ready in an API process. */
-  frameRingBytesMax: 512 * KIB,
   /** What a slow reader may have unsent, and how long it may make no progress. */
   subscriberBytesMax: MIB,
   subscriberStallMs: 30 * SECOND_MS,

@@ -1,0 +1,151 @@
+import type { Redis } from 'ioredis';
+import { limits } from '../../contract/limits.ts';
+import { parseAnnouncement } from '../../store/event-log.ts';
+import { jobKeys } from '../../store/keys.ts';
+import { Frame } from './frame.ts';
+
+/** Fresh events of one job, encoded once for all who hear of them. */
+export interface Arrival {
+  epoch: number;
+  first: number;
+  frames: readonly Frame[];
+  bytes: number;
+}
+
+export interface HubListener {
+  onArrival(arrival: Arrival): void;
+  /** Something may have been missed: compare with the log. */
+  onDoubt(): void;
+}
+
+export interface Attachment {
+  /** Settles once Redis has confirmed the subscription; from then on nothing is missed in silence. */
+  readonly subscribed: Promise<void>;
+  detach(): void;
+}
+
+type PositionOf = (job: string) => Promise<{ epoch: number; seq: number } | null>;
+
+interface Channel {
+  readonly job: string;
+  readonly listeners: Set<HubListener>;
+  subscribed: Promise<void>;
+  heard: { epoch: number; seq: number } | null;
+  /** Arrivals since the last look at the log. */
+  active: boolean;
+  behindBefore: boolean;
+  linger: NodeJS.Timeout | undefined;
+}
+
+/**
+ * One Redis subscription a job a process, shared by all its subscribers.
+ *
+ * Pub/sub has no memory, so the hub promises only this: after `subscribed`, each announcement is passed
+ * on, or `onDoubt` is called. Doubt arises when the connection was away, and when a look at the log
+ * finds a quiet job further than we have heard; the second time in a row the connection itself is
+ * suspected and made anew (a subscriber left on a demoted master looks healthy for ever).
+ */
+export class Hub {
+  readonly #subscriber: Redis;
+  readonly #positionOf: PositionOf;
+  readonly #channels = new Map<string, Channel>();
+  readonly #checking: NodeJS.Timeout;
+
+  constructor(subscriber: Redis, positionOf: PositionOf) {
+    this.#subscriber = subscriber;
+    this.#positionOf = positionOf;
+    subscriber.on('message', (name: string, message: string) => {
+      const channel = this.#channels.get(name);
+      if (channel) announce(channel, message);
+    });
+    subscriber.on('ready', () => {
+      for (const [name, channel] of this.#channels) {
+        channel.subscribed = this.#subscribe(name).then(() => doubt(channel));
+      }
+    });
+    this.#checking = setInterval(() => void this.#checkQuietChannels(), limits.hubCheckMs);
+    this.#checking.unref();
+  }
+
+  attach(job: string, listener: HubListener): Attachment {
+    const name = jobKeys(job).announcements;
+    const channel = this.#channels.get(name) ?? this.#open(name, job);
+    clearTimeout(channel.linger);
+    channel.listeners.add(listener);
+    return {
+      subscribed: channel.subscribed,
+      detach: () => {
+        channel.listeners.delete(listener);
+        if (channel.listeners.size === 0) this.#leaveLater(name, channel);
+      },
+    };
+  }
+
+  #open(name: string, job: string): Channel {
+    const channel: Channel = {
+      job,
+      listeners: new Set(),
+      subscribed: this.#subscribe(name),
+      heard: null,
+      active: false,
+      behindBefore: false,
+      linger: undefined,
+    };
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  // A subscription that fails with the connection is made again at the next `ready`.
+  async #subscribe(name: string): Promise<void> {
+    await this.#subscriber.subscribe(name).catch(() => {});
+  }
+
+  #leaveLater(name: string, channel: Channel): void {
+    clearTimeout(channel.linger);
+    channel.linger = setTimeout(() => {
+      this.#channels.delete(name);
+      this.#subscriber.unsubscribe(name).catch(() => {});
+    }, limits.hubLingerMs);
+    channel.linger.unref();
+  }
+
+  async #checkQuietChannels(): Promise<void> {
+    for (const channel of [...this.#channels.values()]) {
+      const { active, heard } = channel;
+      channel.active = false;
+      if (active || channel.listeners.size === 0) continue;
+      const position = await this.#positionOf(channel.job).catch(() => undefined);
+      if (position === undefined || channel.active) continue; // Redis is away, or the news came meanwhile
+      const known = heard?.epoch === position?.epoch && heard?.seq === position?.seq;
+      if (known) continue;
+      const deaf = heard !== null && channel.behindBefore;
+      channel.behindBefore = heard !== null;
+      channel.heard = position;
+      doubt(channel);
+      if (deaf) this.#subscriber.disconnect(true);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#checking);
+    for (const { linger } of this.#channels.values()) clearTimeout(linger);
+    this.#channels.clear();
+  }
+}
+
+function announce(channel: Channel, message: string): void {
+  const { epoch, entries } = parseAnnouncement(message);
+  const [first] = entries;
+  const last = entries.at(-1);
+  if (!first || !last) return;
+  channel.heard = { epoch, seq: last.seq };
+  channel.active = true;
+  channel.behindBefore = false;
+  const frames = entries.map((entry) => new Frame(epoch, entry));
+  const arrival = { epoch, first: first.seq, frames, bytes: message.length };
+  for (const listener of channel.listeners) listener.onArrival(arrival);
+}
+
+function doubt(channel: Channel): void {
+  for (const listener of channel.listeners) listener.onDoubt();
+}

@@ -1,0 +1,222 @@
+import type { Job } from '../../contract/job.ts';
+import { limits } from '../../contract/limits.ts';
+import type { ControlFrame } from '../../contract/stream.ts';
+import { assertNever } from '../../core/assert-never.ts';
+import { formatCursor, type Position } from '../../core/cursor.ts';
+import { decideDelivery, decideStart, type Start } from '../../core/merge.ts';
+import type { LogPage } from '../../store/ports.ts';
+import { Frame } from './frame.ts';
+import type { Arrival, Hub } from './hub.ts';
+
+/** Where the frames of a subscriber go: an SSE response or a WebSocket. */
+export interface Sink {
+  events(frames: readonly Frame[]): void;
+  control(frame: ControlFrame): void;
+  /** Bytes handed over that the client has not taken yet. */
+  backlogBytes(): number;
+  /** Settles when `backlogBytes` may have changed, a second later at most. */
+  moved(): Promise<void>;
+}
+
+export interface SubscriberSources {
+  hub: Hub;
+  read(job: string, afterSeq: number, count: number): Promise<LogPage | null>;
+  getJob(job: string): Promise<Job | null>;
+}
+
+/** Why a subscription came to its end. */
+export type SubscriptionEnd = 'ended' | 'gone' | 'slow' | 'aborted';
+
+export interface SubscriptionRequest {
+  job: string;
+  /** null: from the start. */
+  after: Position | null;
+  sink: Sink;
+  signal: AbortSignal;
+}
+
+/** Delivers the events of one job to one sink: each once, in order, from `after` to the last. */
+export function followJob(
+  sources: SubscriberSources,
+  request: SubscriptionRequest,
+): Promise<SubscriptionEnd> {
+  return new JobSubscription(sources, request).run();
+}
+
+/**
+ * States. **reading**: pages come from the log, at the pace of the reader; arrivals are held, in bounds.
+ * **live**: arrivals go straight to the sink. A subscription starts reading, becomes live when it has
+ * caught up and what it holds follows without a hole, and goes back to reading on doubt, on a hole, on
+ * another epoch, and when the sink does not keep up. **ended**: the last event of the job was delivered.
+ *
+ * Always true: `position` is the last event delivered, and only its direct successor is delivered next.
+ */
+class JobSubscription {
+  readonly #sources: SubscriberSources;
+  readonly #request: SubscriptionRequest;
+  #state: 'reading' | 'live' | 'ended' = 'reading';
+  #position: Position | null;
+  #held: Arrival[] = [];
+  #heldBytes = 0;
+  #saidCaughtUp = false;
+  #wake = () => {};
+
+  constructor(sources: SubscriberSources, request: SubscriptionRequest) {
+    this.#sources = sources;
+    this.#request = request;
+    this.#position = request.after;
+  }
+
+  async run(): Promise<SubscriptionEnd> {
+    const { job, sink, signal } = this.#request;
+    const attachment = this.#sources.hub.attach(job, {
+      onArrival: (arrival) => (this.#state === 'live' ? this.#take(arrival) : this.#hold(arrival)),
+      onDoubt: () => this.#leaveLive(),
+    });
+    const wake = () => this.#wake();
+    signal.addEventListener('abort', wake);
+    try {
+      await attachment.subscribed;
+      while (!signal.aborted && !this.#isOver()) {
+        if (!(await keepsUp(sink, signal))) return 'slow';
+        const page = await this.#readOn();
+        if (page === null) return signal.aborted ? 'aborted' : 'gone';
+        if (!(await this.#deliverPage(page)) || this.#isOver()) continue;
+        this.#goLive();
+        await this.#whileLive();
+      }
+      return this.#isOver() ? 'ended' : 'aborted';
+    } finally {
+      signal.removeEventListener('abort', wake);
+      attachment.detach();
+    }
+  }
+
+  /** Reads the next page; what is held from before is in it. */
+  #readOn(): Promise<LogPage | null> {
+    this.#held = [];
+    this.#heldBytes = 0;
+    const { job, signal } = this.#request;
+    const afterSeq = this.#position?.seq ?? 0;
+    return untilRedisAnswers(() => this.#sources.read(job, afterSeq, pageEvents), signal);
+  }
+
+  /** Answers true once the position is the end of the log. */
+  async #deliverPage(page: LogPage): Promise<boolean> {
+    const { job, sink, signal } = this.#request;
+    const { epoch } = page;
+    this.#position ??= { epoch, seq: 0 };
+    const start = decideStart(this.#position, page);
+    if (start.kind !== 'continue') {
+      const resource = await untilRedisAnswers(() => this.#sources.getJob(job), signal);
+      if (resource === null) return false;
+      sink.control(notice(start, epoch, resource));
+      this.#position = { epoch, seq: start.kind === 'truncated' ? start.to : 0 };
+      if (start.kind === 'reset') return false;
+    }
+    this.#deliver(page.entries.map((entry) => new Frame(epoch, entry)));
+    if (this.#position.seq < page.seq) return false;
+    if (page.done && !this.#isOver()) {
+      sink.control({ type: 'caught.up', data: {} });
+      this.#state = 'ended';
+    }
+    return true;
+  }
+
+  #goLive(): void {
+    this.#state = 'live';
+    for (const arrival of this.#held.splice(0)) if (this.#state === 'live') this.#take(arrival);
+    if (this.#state !== 'live' || this.#saidCaughtUp) return;
+    this.#saidCaughtUp = true;
+    this.#request.sink.control({ type: 'caught.up', data: {} });
+  }
+
+  async #whileLive(): Promise<void> {
+    while (this.#state === 'live' && !this.#request.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #take({ epoch, first, frames }: Arrival): void {
+    if (this.#position === null) return; // nothing was read yet, so this cannot be live
+    const delivery = decideDelivery(this.#position, { epoch, first, count: frames.length });
+    switch (delivery.kind) {
+      case 'drop':
+        break;
+      case 'reread':
+        this.#leaveLive();
+        break;
+      case 'deliver':
+        this.#deliver(frames.slice(delivery.from));
+        if (this.#isOver()) this.#wake();
+        else if (this.#request.sink.backlogBytes() > limits.subscriberBytesMax) this.#leaveLive();
+        break;
+      default:
+        assertNever(delivery);
+    }
+  }
+
+  #hold(arrival: Arrival): void {
+    this.#heldBytes += arrival.bytes;
+    if (this.#heldBytes <= limits.joinBufferBytesMax) this.#held.push(arrival);
+    else this.#held = []; // the hole this leaves is seen when the rest is joined
+  }
+
+  #deliver(frames: readonly Frame[]): void {
+    const last = frames.at(-1);
+    if (!last) return;
+    this.#request.sink.events(frames);
+    this.#position = { epoch: last.epoch, seq: last.entry.seq };
+    if (last.entry.type === 'job.ended') this.#state = 'ended';
+  }
+
+  #leaveLive(): void {
+    if (this.#state === 'live') this.#state = 'reading';
+    this.#wake();
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'ended';
+  }
+}
+
+const pageEvents = 64;
+const retryReadMs = 250;
+
+/** Waits for Redis where it is away, so that a reader keeps its connection meanwhile; null when aborted. */
+async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
+  while (!signal.aborted) {
+    try {
+      return await action();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, retryReadMs));
+    }
+  }
+  return null;
+}
+
+/** Tells the reader what it will not get, with the job as it is now. */
+function notice(start: Exclude<Start, { kind: 'continue' }>, epoch: number, job: Job): ControlFrame {
+  if (start.kind === 'reset') return { type: 'history.reset', data: { epoch, job } };
+  const at = (seq: number) => formatCursor({ epoch, seq });
+  return {
+    type: 'history.truncated',
+    data: { from: at(start.from), to: at(start.to), oldest: at(start.to + 1), job },
+  };
+}
+
+/** Waits until the sink has room. Answers false when it made no progress for too long. */
+async function keepsUp(sink: Sink, signal: AbortSignal): Promise<boolean> {
+  let backlog = sink.backlogBytes();
+  let movedAt = performance.now();
+  while (backlog > limits.subscriberBytesMax / 2 && !signal.aborted) {
+    await sink.moved();
+    const now = sink.backlogBytes();
+    if (now < backlog) movedAt = performance.now();
+    else if (performance.now() - movedAt > limits.subscriberStallMs) return false;
+    backlog = now;
+  }
+  return true;
+}

@@ -1,0 +1,267 @@
+import type { Job } from '../contract/job.ts';
+import { limits } from '../contract/limits.ts';
+import { ProblemError } from '../contract/problem.ts';
+import { jobKeys } from './keys.ts';
+import type {
+  Announcement,
+  AppendAnswer,
+  AppendRequest,
+  AttemptIdentity,
+  BeginAnswer,
+  CancelAnswer,
+  ExpireAnswer,
+  LogEntry,
+  LogPage,
+  RenewAnswer,
+} from './ports.ts';
+import { type LogConnection, loadScript, runScript, type Script } from './redis.ts';
+
+export interface Retention {
+  /** How much of a job's log is kept, in bytes. */
+  keepBytes: number;
+  /** How long a job is kept after it ended, in milliseconds. */
+  keepMs: number;
+}
+
+/**
+ * The log of each job and everything that must change in the same instant as it. Every method is one
+ * script, so each of its effects happens whole or not at all, and may be repeated after a lost reply.
+ * @throws ioredis errors as they come; `redisProblem` turns them into answers for a client.
+ */
+export class EventLog {
+  readonly connection: LogConnection;
+  readonly #retention: Retention;
+  readonly #keep: readonly number[];
+  readonly #scripts = {
+    create: loadScript('create'),
+    begin: loadScript('begin'),
+    renew: loadScript('renew'),
+    append: loadScript('append'),
+    cancel: loadScript('cancel'),
+    expire: loadScript('expire'),
+  };
+
+  constructor(connection: LogConnection, retention: Retention) {
+    this.connection = connection;
+    this.#retention = retention;
+    this.#keep = [retention.keepBytes, limits.logEventsMax];
+  }
+
+  /** Makes a job with its first event. `extra` are fields beside the resource. Repeating it changes nothing. */
+  async create(request: {
+    job: Omit<Job, 'cursor'>;
+    extra: Record<string, string>;
+    first: { type: string; payload: string };
+  }): Promise<'OK' | 'EXISTS'> {
+    const { state, events, announcements } = jobKeys(request.job.id);
+    const fields = [...resourceFields(request.job), ...Object.entries(request.extra).flat()];
+    const { type, payload } = request.first;
+    const reply = await this.#run(
+      this.#scripts.create,
+      [state, events],
+      [runOf(this.connection), announcements, ...this.#keep, fields.length / 2, ...fields, type, payload],
+    );
+    return reply[0] === 'EXISTS' ? 'EXISTS' : 'OK';
+  }
+
+  /** Asks for the right to run a job; `token` is 128 random bits made for this pickup. */
+  async begin(job: string, token: string, at: string): Promise<BeginAnswer> {
+    const { state, events, inbox, announcements } = jobKeys(job);
+    const reply = await this.#run(
+      this.#scripts.begin,
+      [state, events, inbox],
+      [
+        token,
+        limits.leaseMs,
+        limits.takeoverNoticeMs,
+        job,
+        at,
+        runOf(this.connection),
+        announcements,
+        ...this.#keep,
+      ],
+    );
+    return readBegin(reply);
+  }
+
+  async renew(job: string, { attempt, token }: AttemptIdentity): Promise<RenewAnswer> {
+    const reply = await this.#run(
+      this.#scripts.renew,
+      [jobKeys(job).state],
+      [attempt, token, limits.leaseMs],
+    );
+    const [kind, cancel] = reply;
+    return kind === 'OK' ? { kind, cancel: cancel === '1' } : { kind: kind as 'NOJOB' | 'DONE' | 'FENCED' };
+  }
+
+  async append(job: string, request: AppendRequest): Promise<AppendAnswer> {
+    const { state, events, inbox, announcements } = jobKeys(job);
+    const fields = resourceFields(request.changes);
+    const reply = await this.#run(
+      this.#scripts.append,
+      [state, events, inbox],
+      [
+        request.producer,
+        request.identity?.attempt ?? '',
+        request.identity?.token ?? '',
+        runOf(this.connection),
+        request.firstPseq,
+        flagsOf(request),
+        request.dueMs,
+        limits.leaseMs,
+        this.#retention.keepMs,
+        announcements,
+        ...this.#keep,
+        job,
+        request.at,
+        fields.length / 2,
+        ...fields,
+        ...request.items.flatMap((item) => [item.type, item.payload]),
+      ],
+    );
+    return readAppend(reply);
+  }
+
+  /** Asks for the end of a job. `changes` are the fields that `ended` brings, used when nothing runs it. */
+  async cancel(
+    job: string,
+    request: { at: string; requested: string; ended: string; changes: Partial<Job> },
+  ): Promise<CancelAnswer> {
+    const { state, events, inbox, announcements, wake } = jobKeys(job);
+    const fields = resourceFields(request.changes);
+    const reply = await this.#run(
+      this.#scripts.cancel,
+      [state, events, inbox],
+      [
+        runOf(this.connection),
+        announcements,
+        wake,
+        this.#retention.keepMs,
+        ...this.#keep,
+        job,
+        request.at,
+        fields.length / 2,
+        ...fields,
+        request.requested,
+        request.ended,
+      ],
+    );
+    return reply[0] as CancelAnswer;
+  }
+
+  /** Ends a job that never started within its ttl; answers KEPT where that is not so. */
+  async expire(
+    job: string,
+    request: { at: string; ended: string; changes: Partial<Job> },
+  ): Promise<ExpireAnswer> {
+    const { state, events, inbox, announcements } = jobKeys(job);
+    const fields = resourceFields(request.changes);
+    const reply = await this.#run(
+      this.#scripts.expire,
+      [state, events, inbox],
+      [
+        runOf(this.connection),
+        announcements,
+        this.#retention.keepMs,
+        ...this.#keep,
+        job,
+        request.at,
+        fields.length / 2,
+        ...fields,
+        request.ended,
+      ],
+    );
+    return reply[0] as ExpireAnswer;
+  }
+
+  /** Up to `count` events after `afterSeq`, with the state of the log; null where there is no such job. */
+  async read(job: string, afterSeq: number, count: number): Promise<LogPage | null> {
+    const { state, events } = jobKeys(job);
+    const replies = await this.connection.redis
+      .multi()
+      .hmget(state, 'ep', 'seq', 'min', 'done', 'run')
+      .xrange(events, `${afterSeq + 1}-0`, '+', 'COUNT', count)
+      .exec();
+    const [head, body] = (replies ?? []).map(([error, reply]) => {
+      if (error) throw error;
+      return reply;
+    });
+    const [epoch, seq, min, done, run] = head as (string | null)[];
+    if (epoch == null) return null;
+    return {
+      epoch: Number(epoch),
+      seq: Number(seq),
+      min: Number(min),
+      done: done != null,
+      run: run ?? '',
+      entries: (body as [string, string[]][]).map(readEntry),
+    };
+  }
+
+  #run(script: Script, keys: string[], args: (string | number)[]): Promise<string[]> {
+    return runScript(this.connection.redis, script, { keys, args });
+  }
+}
+
+/** Reads what a script published: `<epoch> <first> <done>`, then a line `<type> <payload>` an event. */
+export function parseAnnouncement(message: string): Announcement {
+  const [header = '', ...lines] = message.split('\n');
+  const [epoch, first, done] = header.split(' ');
+  return {
+    epoch: Number(epoch),
+    done: done === '1',
+    entries: lines.map((line, index) => {
+      const space = line.indexOf(' ');
+      return { seq: Number(first) + index, type: line.slice(0, space), payload: line.slice(space + 1) };
+    }),
+  };
+}
+
+function readEntry([id, pairs]: [string, string[]]): LogEntry {
+  return { seq: Number(id.slice(0, -2)), type: pairs[1] ?? '', payload: pairs[3] ?? '' };
+}
+
+function resourceFields(resource: Partial<Job>): string[] {
+  return Object.entries(resource).flatMap(([name, value]) => [name, JSON.stringify(value)]);
+}
+
+function flagsOf({ flag, counted, resyncLast }: AppendRequest): string {
+  const flags = flag === 'none' ? [] : [flag as string];
+  if (counted) flags.push('counted');
+  if (resyncLast !== null) flags.push(`resync=${resyncLast}`);
+  return flags.join(',');
+}
+
+function readBegin(reply: string[]): BeginAnswer {
+  const [kind, first, prev, cancel, used, lost] = reply;
+  if (kind === 'BUSY' || kind === 'WAIT') return { kind, ms: Number(first) };
+  if (kind !== 'OK') return { kind: kind as 'NOJOB' | 'DONE' | 'EXPIRED' };
+  return {
+    kind,
+    attempt: Number(first),
+    prev: prev as 'none' | 'closed' | 'unstarted' | 'started',
+    cancel: cancel === '1',
+    used: Number(used),
+    lost: Number(lost),
+  };
+}
+
+function readAppend(reply: string[]): AppendAnswer {
+  const [kind, first, epoch, cancel] = reply;
+  if (kind === 'GAP') return { kind, last: Number(first) };
+  if (kind === 'OK' || kind === 'DUP') {
+    return { kind, seq: Number(first), epoch: Number(epoch), cancel: cancel === '1' };
+  }
+  return { kind: kind as 'NOJOB' | 'FENCED' | 'CLOSED' | 'CANCELLED' };
+}
+
+/** The run id of the server this command goes to; without one nothing may be sent. */
+function runOf(connection: LogConnection): string {
+  const runId = connection.runId();
+  if (runId !== null) return runId;
+  throw new ProblemError(
+    'redis_unavailable',
+    'The service cannot reach its Redis right now. Send the request again in a few seconds.',
+    { retryAfterSeconds: 2 },
+  );
+}

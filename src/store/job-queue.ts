@@ -1,0 +1,127 @@
+import { DelayedError, Queue, Worker } from 'bullmq';
+import { limits } from '../contract/limits.ts';
+import { queueName, queuePrefix } from './keys.ts';
+import { reconnectDelayMs, redisAddress } from './redis.ts';
+
+/**
+ * The schedule of jobs: which waits, which is delayed, which goes first. BullMQ keeps it; an entry is
+ * the id of a job and nothing else, and what happens to the job is never read from here.
+ */
+export type JobQueue = ReturnType<typeof createJobQueue>;
+
+/** Enough to show the order of magnitude of what waits. */
+export interface QueueCounts {
+  queued: number;
+  delayed: number;
+  running: number;
+}
+
+export function createJobQueue(redisUrl: string) {
+  const queue = new Queue(queueName, {
+    prefix: queuePrefix,
+    connection: {
+      ...redisAddress(redisUrl),
+      retryStrategy: reconnectDelayMs,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 1,
+      commandTimeout: 10_000,
+    },
+    skipWaitingForReady: true,
+  });
+  queue.on('error', () => {}); // callers hear of it through their own call
+
+  /** Adding an id that waits already changes nothing. `priority` is 0 to 9, higher first. */
+  async function add(
+    job: string,
+    { priority, delayMs }: { priority: number; delayMs: number },
+  ): Promise<void> {
+    await queue.add(
+      'run',
+      {},
+      {
+        jobId: job,
+        priority: 10 - priority,
+        delay: delayMs,
+        attempts: 1,
+        removeOnComplete: true,
+        removeOnFail: true,
+      },
+    );
+  }
+
+  /** Whether a worker will still be offered the job without our help. */
+  async function isScheduled(job: string): Promise<boolean> {
+    const state = await queue.getJobState(job);
+    return state !== 'unknown' && state !== 'completed' && state !== 'failed';
+  }
+
+  /** Takes a waiting entry away; one that a worker holds stays and finds the job ended. */
+  async function remove(job: string): Promise<void> {
+    if ((await queue.getJobState(job)) !== 'active') await queue.remove(job);
+  }
+
+  /** Forgets what is known of the job, so that it can be added again. */
+  async function forget(job: string): Promise<void> {
+    await queue.remove(job).catch(() => {}); // refused while a worker holds it, which is as well
+  }
+
+  async function counts(): Promise<QueueCounts> {
+    const all = await queue.getJobCounts('wait', 'prioritized', 'delayed', 'active');
+    return {
+      queued: (all.wait ?? 0) + (all.prioritized ?? 0),
+      delayed: all.delayed ?? 0,
+      running: all.active ?? 0,
+    };
+  }
+
+  return { add, isScheduled, remove, forget, counts, close: () => queue.close() };
+}
+
+/** What became of an entry: gone for good, or to be offered again later. */
+export type Pickup = { done: true } | { done: false; againInMs: number };
+
+export interface QueueConsumer {
+  /** Takes nothing new; what runs goes on. */
+  pause(): Promise<void>;
+  /** Waits for what runs, then closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Offers waiting jobs to `run`, `concurrency` at a time. Its own retry and stall counters are put out
+ * of the way: a job over them would fail without anyone being asked.
+ */
+export function consumeQueue(
+  redisUrl: string,
+  options: { concurrency: number; run: (job: string) => Promise<Pickup>; onError: (error: Error) => void },
+): QueueConsumer {
+  const worker = new Worker(
+    queueName,
+    async (entry, token) => {
+      const pickup = await options.run(String(entry.id));
+      if (pickup.done) return;
+      // Its reply may be lost although it worked, so whatever it answers the entry counts as moved.
+      await entry.moveToDelayed(Date.now() + pickup.againInMs, token).catch(options.onError);
+      throw new DelayedError();
+    },
+    {
+      prefix: queuePrefix,
+      connection: {
+        ...redisAddress(redisUrl),
+        retryStrategy: reconnectDelayMs,
+        maxRetriesPerRequest: null,
+      },
+      concurrency: options.concurrency,
+      lockDuration: limits.leaseMs,
+      stalledInterval: 5000,
+      maxStalledCount: 1_000_000,
+      drainDelay: 2,
+    },
+  );
+  worker.on('error', options.onError);
+  worker.on('failed', (_, error) => options.onError(error));
+  return {
+    pause: () => worker.pause(true),
+    close: () => worker.close(),
+  };
+}

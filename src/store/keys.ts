@@ -1,0 +1,36 @@
+/**
+ * Every Redis key and channel, spelled once. One hash tag a job keeps a job's keys in one cluster
+ * slot, so that a script may touch them together.
+ */
+export const jobKeys = (job: string) => ({
+  /** Hash: log position, ownership, the job resource. */
+  state: `llmx:{${job}}:s`,
+  /** Stream: the events, ids `<seq>-0`. */
+  events: `llmx:{${job}}:e`,
+  /** Stream: input for the running attempt. */
+  inbox: `llmx:{${job}}:i`,
+  /** Channel: fresh events. */
+  announcements: `llmx:{${job}}:c`,
+  /** Channel: wakes the worker that runs the job. */
+  wake: `llmx:{${job}}:w`,
+});
+
+export const keys = {
+  /** Sorted set: jobs that have not ended, by the time they should next be looked at. */
+  open: 'llmx:open',
+  /** Sorted set: every job that is kept, by creation time. */
+  jobs: 'llmx:jobs',
+  /** Stream: the bell for lists. */
+  feed: 'llmx:feed',
+  /** Sorted set: workers by the time of their last heartbeat; and what each said. */
+  workers: 'llmx:workers',
+  workerDetails: 'llmx:workers:details',
+  sweepLease: 'llmx:sweep',
+  idempotency: (hash: string) => `llmx:idempotency:${hash}`,
+  loginLink: (hash: string) => `llmx:login:${hash}`,
+  session: (hash: string) => `llmx:session:${hash}`,
+} as const;
+
+/** BullMQ keeps its keys under a tag of its own; its data is the job id only. */
+export const queuePrefix = '{llmx}';
+export const queueName = 'jobs';

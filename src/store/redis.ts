@@ -1,0 +1,187 @@
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { ProblemError } from '../contract/problem.ts';
+
+/**
+ * What a connection is for decides how it treats a lost server:
+ * - `log`: nothing is queued or sent again by the library, because a command that names the run id of
+ *   the old server must not reach the new one. Callers hear of the loss at once and decide.
+ * - `subscriber`: only subscriptions, which are renewed by themselves.
+ * - `blocking`: waits on the server side, for as long as it takes.
+ */
+export type RedisRole = 'log' | 'subscriber' | 'blocking';
+
+const commandTimeoutMs = 10_000;
+const reconnectMsMax = 500;
+
+/** Where a Redis is, as its client library wants it. */
+export interface RedisAddress {
+  path?: string;
+  host?: string;
+  port?: number;
+  db?: number;
+  username?: string;
+  password?: string;
+  tls?: Record<string, never>;
+}
+
+/** Reads `redis://`, `rediss://` or `unix:///path`. */
+export function redisAddress(url: string): RedisAddress {
+  const parsed = new URL(url);
+  if (parsed.protocol === 'unix:') return { path: decodeURIComponent(parsed.pathname) };
+  return {
+    host: parsed.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+    port: parsed.port === '' ? 6379 : Number(parsed.port),
+    db: Number(parsed.pathname.slice(1) || '0'),
+    ...(parsed.username === '' ? {} : { username: decodeURIComponent(parsed.username) }),
+    ...(parsed.password === '' ? {} : { password: decodeURIComponent(parsed.password) }),
+    ...(parsed.protocol === 'rediss:' ? { tls: {} } : {}),
+  };
+}
+
+/** Reconnects quickly, because a lease ends 12 s after its owner was last heard. */
+export function reconnectDelayMs(times: number): number {
+  return Math.min(reconnectMsMax, 20 * 2 ** Math.min(times, 5)) * (0.75 + Math.random() / 4);
+}
+
+/** Opens a connection for `role`. The caller closes it; failures to connect are retried for ever. */
+export function connectRedis(url: string, role: RedisRole): Redis {
+  const shared = { ...redisAddress(url), retryStrategy: reconnectDelayMs, connectTimeout: 5000 };
+  switch (role) {
+    case 'log':
+      return new Redis({
+        ...shared,
+        enableOfflineQueue: false,
+        autoResendUnfulfilledCommands: false,
+        maxRetriesPerRequest: 0,
+        commandTimeout: commandTimeoutMs,
+      });
+    case 'subscriber':
+      return new Redis({ ...shared, autoResubscribe: true, maxRetriesPerRequest: null });
+    case 'blocking':
+      return new Redis({ ...shared, maxRetriesPerRequest: null });
+  }
+}
+
+/**
+ * A connection with the run id of the server it talks to. The id is read at every `ready` and
+ * forgotten at every `close`, so a caller can never name the id of a server that is gone.
+ */
+export interface LogConnection {
+  readonly redis: Redis;
+  /** The run id, or null while there is no server to talk to. */
+  runId(): string | null;
+  /** Resolves once there is one; rejects with the reason of `signal` when that aborts first. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** Called at every (re)connection, after the run id is known. Answers a function that takes it back. */
+  onReady(listener: () => void): () => void;
+  close(): void;
+}
+
+export function openLogConnection(url: string): LogConnection {
+  const redis = connectRedis(url, 'log');
+  const listeners = new Set<() => void>();
+  let runId: string | null = null;
+  redis.on('error', () => {}); // every caller hears of it through its own command
+  redis.on('close', () => {
+    runId = null;
+  });
+  redis.on('ready', () => {
+    redis.info('server').then(
+      (info) => {
+        runId = /run_id:(\S+)/.exec(info)?.[1] ?? null;
+        for (const listener of [...listeners]) listener();
+      },
+      () => {}, // the connection broke again; the next `ready` asks again
+    );
+  });
+  const onReady = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  return {
+    redis,
+    runId: () => runId,
+    onReady,
+    ready: (signal) => {
+      if (runId !== null) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const settle = (action: () => void) => () => {
+          remove();
+          signal?.removeEventListener('abort', aborted);
+          action();
+        };
+        const remove = onReady(settle(resolve));
+        const aborted = settle(() => reject(signal?.reason));
+        if (signal?.aborted) aborted();
+        else signal?.addEventListener('abort', aborted);
+      });
+    },
+    close: () => redis.disconnect(),
+  };
+}
+
+const prelude = readFileSync(new URL('./lua/log.lua', import.meta.url), 'utf8');
+
+export interface Script {
+  readonly source: string;
+  sha: string | null;
+}
+
+/** Loads a script of this folder, with the shared part in front of it. */
+export function loadScript(name: string): Script {
+  const source = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
+  return { source: `${prelude}\n${source}`, sha: null };
+}
+
+/** Runs a script by its hash, sending the text only where the server does not know it. */
+export async function runScript(
+  redis: Redis,
+  script: Script,
+  call: { keys: string[]; args: (string | number)[] },
+): Promise<string[]> {
+  const rest = [call.keys.length, ...call.keys, ...call.args] as const;
+  try {
+    if (script.sha !== null) return strings(await redis.evalsha(script.sha, ...rest));
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+  }
+  script.sha = String(await redis.script('LOAD', script.source));
+  return strings(await redis.evalsha(script.sha, ...rest));
+}
+
+function strings(reply: unknown): string[] {
+  return Array.isArray(reply) ? reply.map((item) => String(item)) : [];
+}
+
+const storageFaults = /^(MISCONF|OOM|NOREPLICAS|READONLY)/;
+const notSent = /isn't writeable|Connection is closed\.?$|max retries|ECONNREFUSED|ENOENT/i;
+
+/** How a failed command ended: `unknown` where it may have been carried out. */
+export function commandFate(error: unknown): 'refused' | 'not-sent' | 'unknown' {
+  const text = error instanceof Error ? error.message : String(error);
+  if (/isn't writeable/.test(text)) return 'not-sent';
+  if (error instanceof Error && error.name === 'ReplyError') return 'refused';
+  return 'unknown';
+}
+
+/** Turns a fault of Redis into the problem a client should read. */
+export function redisProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (storageFaults.test(text)) {
+    return new ProblemError(
+      'storage_full',
+      'Redis refuses to write, usually because its disk or memory is full. Nothing was changed; make room and send the request again.',
+      { cause: error, retryAfterSeconds: 10 },
+    );
+  }
+  if (notSent.test(text) || /timed out/i.test(text)) {
+    return new ProblemError(
+      'redis_unavailable',
+      'The service cannot reach its Redis right now. Send the request again in a few seconds.',
+      { cause: error, retryAfterSeconds: 2 },
+    );
+  }
+  return new ProblemError('internal', `Redis answered with an error: ${text}`, { cause: error });
+}

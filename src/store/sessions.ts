@@ -1,0 +1,41 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { limits } from '../contract/limits.ts';
+import { keys } from './keys.ts';
+
+/**
+ * Browser sessions and the one-time links that begin them. Only digests are stored, so reading Redis
+ * lets nobody in; sessions outlive restarts of every process.
+ */
+export type Sessions = ReturnType<typeof createSessions>;
+
+export function createSessions(redis: Redis) {
+  /** Makes a token for a one-time link. */
+  async function offerLogin(): Promise<string> {
+    const token = newToken();
+    await redis.set(keys.loginLink(digest(token)), '1', 'PX', limits.loginLinkMs);
+    return token;
+  }
+
+  /** Uses the token up; answers a new session, or null where the token is unknown, used or too old. */
+  async function login(token: string): Promise<string | null> {
+    if ((await redis.getdel(keys.loginLink(digest(token)))) === null) return null;
+    const session = newToken();
+    await redis.set(keys.session(digest(session)), '1', 'PX', limits.sessionMs);
+    return session;
+  }
+
+  async function isLive(session: string): Promise<boolean> {
+    return (await redis.exists(keys.session(digest(session)))) === 1;
+  }
+
+  return { offerLogin, login, isLive };
+}
+
+function newToken(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+function digest(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}

@@ -1,0 +1,51 @@
+import type { Redis } from 'ioredis';
+import type { Worker } from '../contract/http.ts';
+import { limits } from '../contract/limits.ts';
+import { keys } from './keys.ts';
+
+/** Who works: each worker says so every few seconds; who is silent for long is not counted. */
+export type WorkerRegistry = ReturnType<typeof createWorkerRegistry>;
+
+export function createWorkerRegistry(redis: Redis) {
+  async function beat(worker: Omit<Worker, 'seenAt'>): Promise<void> {
+    await redis
+      .multi()
+      .zadd(keys.workers, Date.now(), worker.id)
+      .hset(keys.workerDetails, worker.id, JSON.stringify(worker))
+      .exec();
+  }
+
+  async function leave(id: string): Promise<void> {
+    await redis.multi().zrem(keys.workers, id).hdel(keys.workerDetails, id).exec();
+  }
+
+  async function list(): Promise<Worker[]> {
+    const seen = await redis.zrange(
+      keys.workers,
+      String(Date.now() - limits.workerSeenMs),
+      '+inf',
+      'BYSCORE',
+      'WITHSCORES',
+    );
+    const workers: Worker[] = [];
+    for (let index = 0; index < seen.length; index += 2) {
+      const details = await redis.hget(keys.workerDetails, String(seen[index]));
+      const seenAt = new Date(Number(seen[index + 1])).toISOString();
+      if (details !== null) workers.push({ ...(JSON.parse(details) as Omit<Worker, 'seenAt'>), seenAt });
+    }
+    return workers;
+  }
+
+  /** Forgets workers that have been silent for long. */
+  async function prune(): Promise<void> {
+    const silent = await redis.zrange(
+      keys.workers,
+      '-inf',
+      String(Date.now() - limits.workerSeenMs),
+      'BYSCORE',
+    );
+    for (const id of silent) await leave(id);
+  }
+
+  return { beat, leave, list, prune };
+}
