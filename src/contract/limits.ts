@@ -117,6 +117,19 @@ export const limits = {
   /** Steps of a stop: interrupt, then terminate, then kill. */
   interruptGraceMs: 3 * SECOND_MS,
   terminateGraceMs: 5 * SECOND_MS,
+  /** What a command leaves behind when it ends by itself: time after SIGTERM, then kills until this gives up. */
+  leftoverGraceMs: 300,
+  killGiveUpMs: 5 * SECOND_MS,
+  /** A command's output that nobody has taken: reading stops, and goes on. One more read of 64 KiB may come. */
+  commandHeldBytesPause: 896 * KIB,
+  commandHeldBytesResume: 256 * KIB,
+  /** What one chunk costs beside its bytes, so that byte-wise output cannot fill the memory. */
+  chunkOverheadBytes: 256,
+  /** A program that does not read its input is tried again in steps that double between these. */
+  inputRetryMsMin: 1,
+  inputRetryMsMax: 50,
+  /** The process that tries out which terminals this machine has. */
+  terminalProbeMs: 10 * SECOND_MS,
   /** The one-time link, and the browser session made from it. */
   loginLinkMs: 15 * MINUTE_MS,
   sessionMs: 30 * DAY_MS,
