@@ -1,13 +1,16 @@
 import type { Redis } from 'ioredis';
-import type { Worker } from '../contract/http.ts';
+import type { Model, Worker } from '../contract/http.ts';
 import { limits } from '../contract/limits.ts';
 import { keys } from './keys.ts';
+
+/** What a worker says of itself: its resource, and the models it can reach. */
+export type WorkerRecord = Worker & { models: Model[] };
 
 /** Who works: each worker says so every few seconds; who is silent for long is not counted. */
 export type WorkerRegistry = ReturnType<typeof createWorkerRegistry>;
 
 export function createWorkerRegistry(redis: Redis) {
-  async function beat(worker: Omit<Worker, 'seenAt'>): Promise<void> {
+  async function beat(worker: Omit<WorkerRecord, 'seenAt'>): Promise<void> {
     await redis
       .multi()
       .zadd(keys.workers, Date.now(), worker.id)
@@ -19,7 +22,7 @@ export function createWorkerRegistry(redis: Redis) {
     await redis.multi().zrem(keys.workers, id).hdel(keys.workerDetails, id).exec();
   }
 
-  async function list(): Promise<Worker[]> {
+  async function list(): Promise<WorkerRecord[]> {
     const seen = await redis.zrange(
       keys.workers,
       String(Date.now() - limits.workerSeenMs),
@@ -27,11 +30,12 @@ export function createWorkerRegistry(redis: Redis) {
       'BYSCORE',
       'WITHSCORES',
     );
-    const workers: Worker[] = [];
+    const workers: WorkerRecord[] = [];
     for (let index = 0; index < seen.length; index += 2) {
       const details = await redis.hget(keys.workerDetails, String(seen[index]));
       const seenAt = new Date(Number(seen[index + 1])).toISOString();
-      if (details !== null) workers.push({ ...(JSON.parse(details) as Omit<Worker, 'seenAt'>), seenAt });
+      if (details !== null)
+        workers.push({ ...(JSON.parse(details) as Omit<WorkerRecord, 'seenAt'>), seenAt });
     }
     return workers;
   }

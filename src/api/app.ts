@@ -1,0 +1,119 @@
+import cookie from '@fastify/cookie';
+import helmet from '@fastify/helmet';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import websocket from '@fastify/websocket';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { FeedEvent, JobEvent } from '../contract/event.ts';
+import { limits } from '../contract/limits.ts';
+import { webSocketProtocol } from '../contract/stream.ts';
+import { type AuthOptions, installAuth } from './auth.ts';
+import { installProblemHandler } from './problem-handler.ts';
+import { controlRoutes } from './routes/control.ts';
+import { eventRoutes } from './routes/events.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { loginRoutes } from './routes/login.ts';
+import { serviceRoutes } from './routes/service.ts';
+import { webSocketRoutes } from './routes/web-socket.ts';
+import type { Services } from './services.ts';
+import { createValidators } from './validation.ts';
+
+export interface AppOptions {
+  services: Services;
+  auth: Omit<AuthOptions, 'sessions'>;
+  version: string;
+}
+
+/** The HTTP application, ready to listen. Closing it ends every open stream first. */
+export async function buildApp({ services, auth, version }: AppOptions): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = services.logger;
+  const app: FastifyInstance = Fastify({
+    loggerInstance,
+    disableRequestLogging: true,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestMsMax,
+    connectionTimeout: limits.connectionMsMax,
+    routerOptions: { maxParamLength: 200 },
+    return503OnClosing: false,
+  });
+  const validators = createValidators();
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? validators.body : validators.text).compile(schema),
+  );
+  // Answers are built from contract types; their schemas serve the documentation.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  acceptEmptyJson(app);
+  installProblemHandler(app);
+
+  await app.register(cookie);
+  await app.register(helmet, {
+    referrerPolicy: { policy: 'no-referrer' },
+    frameguard: { action: 'deny' },
+    ...pagePolicy,
+  });
+  installAuth(app, { ...auth, sessions: services.sessions });
+  await app.register(websocket, {
+    options: {
+      maxPayload: limits.webSocketMessageBytesMax,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(webSocketProtocol) ? webSocketProtocol : false),
+    },
+    preClose: (done) => done(), // ours, below, says goodbye first
+  });
+  app.addHook('preClose', async () => services.streams.closeAll());
+  await documentRoutes(app, version);
+  await app.register(jobRoutes(services));
+  await app.register(controlRoutes(services));
+  await app.register(eventRoutes(services));
+  await app.register(webSocketRoutes(services, validators.body));
+  await app.register(serviceRoutes(services));
+  await app.register(loginRoutes(services));
+  app.get('/', { schema: { hide: true } }, async (_, reply) => reply.redirect('/documentation'));
+  return app;
+}
+
+/** Nothing from elsewhere, nothing inline, no frame. */
+const pagePolicy = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      imgSrc: ["'self'", 'data:'],
+      objectSrc: ["'none'"],
+      baseUri: ["'none'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+};
+
+/** An empty JSON body is no body: whether one is needed is for the schema of the route to say. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const text = body.toString();
+    if (text === '') done(null, undefined);
+    else parse(request, text, done);
+  });
+}
+
+async function documentRoutes(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'LLMMixer',
+        version,
+        description: 'Jobs that run terminal commands and language models, and the events they make.',
+      },
+      components: {
+        securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
+        schemas: { JobEvent, FeedEvent } as never, // OpenAPI 3.1 schemas are JSON Schema; the typings lag behind
+      },
+      security: [{ key: [] }],
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/documentation', staticCSP: true });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}

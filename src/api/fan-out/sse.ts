@@ -1,0 +1,66 @@
+import type { ServerResponse } from 'node:http';
+import { limits } from '../../contract/limits.ts';
+import type { ControlFrame } from '../../contract/stream.ts';
+import type { Frame } from './frame.ts';
+import type { Sink } from './subscriber.ts';
+
+/**
+ * Server-Sent Events (WHATWG HTML, 9.2) over one response. Payloads are JSON on one line, so no value
+ * can end a field early; control frames carry no `id`, so they never move a reader's cursor.
+ */
+export class SseStream implements Sink {
+  readonly #response: ServerResponse;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  constructor(response: ServerResponse, headers: Record<string, string>) {
+    this.#response = response;
+    response.on('error', () => {}); // the reader is gone; `close` says so
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    response.write('retry: 1000\n\n');
+    this.#heartbeat = setInterval(() => this.#beat(), limits.heartbeatMs);
+    response.on('close', () => clearInterval(this.#heartbeat));
+  }
+
+  events(frames: readonly Frame[]): void {
+    this.raw(frames.map((frame) => frame.sse).join(''));
+  }
+
+  control({ type, data }: ControlFrame): void {
+    this.raw(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  raw(text: string): void {
+    if (!this.#response.writableEnded) this.#response.write(text);
+  }
+
+  backlogBytes(): number {
+    return this.#response.socket?.writableLength ?? this.#response.writableLength;
+  }
+
+  moved(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#response.off('drain', done);
+        resolve();
+      };
+      const timer = setTimeout(done, 1000);
+      this.#response.once('drain', done);
+    });
+  }
+
+  end(): void {
+    clearInterval(this.#heartbeat);
+    if (!this.#response.writableEnded) this.#response.end();
+  }
+
+  // A reader that does not take what it was sent needs no sign of life on top.
+  #beat(): void {
+    if (this.backlogBytes() === 0) this.raw(': alive\n\n');
+  }
+}

@@ -1,0 +1,176 @@
+import type { WebSocket } from '@fastify/websocket';
+import { limits } from '../../contract/limits.ts';
+import { type Problem, ProblemError } from '../../contract/problem.ts';
+import {
+  type ClientMessage,
+  type ControlFrame,
+  closeCodes,
+  type ServerMessage,
+} from '../../contract/stream.ts';
+import { assertNever } from '../../core/assert-never.ts';
+import { redisProblem } from '../../store/redis.ts';
+import { cancelJob } from '../cancel-job.ts';
+import { parsePosition } from '../routes/events.ts';
+import { jobNotFound, requireJob } from '../routes/jobs.ts';
+import { inputControl, sendControl } from '../send-control.ts';
+import type { Services } from '../services.ts';
+import type { Frame } from './frame.ts';
+import { followJob, type Sink } from './subscriber.ts';
+
+/**
+ * One WebSocket: many subscriptions, and messages to jobs. Each message is answered by `ack` or `nack`
+ * when it carries a `msg` id, and a refused one always by `nack`; the socket stays open for the rest.
+ */
+export class WebSocketSession {
+  readonly #services: Services;
+  readonly #socket: WebSocket;
+  readonly #actor: string;
+  readonly #subscriptions = new Map<string, AbortController>();
+  #leaveFeed: (() => void) | null = null;
+  #closed = false;
+
+  constructor(services: Services, socket: WebSocket, actor: string) {
+    this.#services = services;
+    this.#socket = socket;
+    this.#actor = actor;
+    const forget = services.streams.add(() => {
+      this.#send({ op: 'control', type: 'server.closing', data: {} });
+      socket.close(closeCodes.draining, 'the service is stopping');
+    });
+    const heartbeat = setInterval(() => socket.ping(), limits.heartbeatMs);
+    socket.on('close', () => {
+      this.#closed = true;
+      clearInterval(heartbeat);
+      forget();
+      for (const subscription of this.#subscriptions.values()) subscription.abort();
+      this.#leaveFeed?.();
+    });
+    socket.on('error', () => {}); // `close` follows
+  }
+
+  async handle(message: ClientMessage): Promise<void> {
+    if (message.op === 'ping') return this.#send({ op: 'pong' });
+    try {
+      await this.#perform(message);
+      if (message.msg !== undefined) this.#send({ op: 'ack', msg: message.msg });
+    } catch (error) {
+      this.#refuse(redisProblem(error).problem, message.msg);
+    }
+  }
+
+  /** A message that is not one: the client speaks another language. */
+  rejectMalformed(detail: string): void {
+    this.#socket.close(closeCodes.badMessage, detail.slice(0, closeReasonMax));
+  }
+
+  async #perform(message: Exclude<ClientMessage, { op: 'ping' }>): Promise<void> {
+    const by = this.#actor;
+    switch (message.op) {
+      case 'subscribe':
+        return this.#subscribe(message.job, message.after);
+      case 'unsubscribe':
+        this.#subscriptions.get(message.job)?.abort();
+        this.#subscriptions.delete(message.job);
+        return;
+      case 'feed':
+        return this.#followFeed(message.after);
+      case 'input':
+        return sendControl(this.#services, message.job, inputControl(message, by));
+      case 'resize': {
+        const { cols, rows, msg } = message;
+        const control = {
+          kind: 'resize',
+          cols,
+          rows,
+          by,
+          ...(msg === undefined ? {} : { message: msg }),
+        } as const;
+        return sendControl(this.#services, message.job, control);
+      }
+      case 'cancel': {
+        const { job, reason } = message;
+        const { answer } = await cancelJob(this.#services, { job, reason, actor: by });
+        if (answer === 'NOJOB') throw jobNotFound(job);
+        return;
+      }
+      default:
+        assertNever(message);
+    }
+  }
+
+  async #subscribe(job: string, after: string | undefined): Promise<void> {
+    const position = after === undefined ? null : parsePosition(after);
+    if (!this.#subscriptions.has(job) && this.#subscriptions.size >= limits.webSocketSubscriptionsMax) {
+      throw new ProblemError(
+        'validation_failed',
+        `This WebSocket follows ${limits.webSocketSubscriptionsMax} jobs already. Unsubscribe from some, or open another.`,
+      );
+    }
+    await requireJob(this.#services, job);
+    this.#subscriptions.get(job)?.abort();
+    const subscription = new AbortController();
+    this.#subscriptions.set(job, subscription);
+    if (this.#closed) subscription.abort();
+    void this.#follow(job, { after: position, signal: subscription.signal });
+  }
+
+  async #follow(
+    job: string,
+    request: { after: ReturnType<typeof parsePosition> | null; signal: AbortSignal },
+  ): Promise<void> {
+    const { hub, log, records, logger } = this.#services;
+    const sources = { hub, read: log.read.bind(log), getJob: records.get.bind(records) };
+    try {
+      const end = await followJob(sources, { job, ...request, sink: this.#sinkFor(job) });
+      if (end === 'slow') this.#socket.close(closeCodes.slowConsumer, 'resume from the last event you have');
+      if (end === 'gone') this.#refuse(jobNotFound(job).problem, undefined);
+    } catch (error) {
+      logger.error({ err: error, job }, 'a subscription failed');
+      this.#socket.close(1011, 'a subscription failed; reconnect and resume');
+    }
+  }
+
+  #sinkFor(job: string): Sink {
+    return {
+      events: (frames: readonly Frame[]) => {
+        for (const frame of frames) this.#sendText(frame.webSocket);
+      },
+      control: ({ type, data }: ControlFrame) => this.#send({ op: 'control', type, job, data }),
+      backlogBytes: () => this.#socket.bufferedAmount,
+      moved: () => new Promise((resolve) => setTimeout(resolve, pollMs)),
+    };
+  }
+
+  async #followFeed(after: string | undefined): Promise<void> {
+    if (after !== undefined) parsePosition(after);
+    this.#leaveFeed?.();
+    this.#leaveFeed = await this.#services.feedHub.attach(
+      {
+        ring: (event) => {
+          if (this.#socket.bufferedAmount > limits.subscriberBytesMax) {
+            this.#socket.close(closeCodes.slowConsumer, 'resume the feed and fetch the list again');
+          } else this.#send({ op: 'event', event });
+        },
+        control: ({ type, data }) => this.#send({ op: 'control', type, data }),
+      },
+      after,
+    );
+    if (this.#closed) this.#leaveFeed();
+  }
+
+  #refuse(problem: Problem, msg: string | undefined): void {
+    this.#send({ op: 'nack', ...(msg === undefined ? {} : { msg }), problem });
+  }
+
+  #send(message: ServerMessage): void {
+    this.#sendText(JSON.stringify(message));
+  }
+
+  #sendText(text: string): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text);
+  }
+}
+
+const pollMs = 50;
+/** A close frame carries 123 bytes of reason at most (RFC 6455, 5.5). */
+const closeReasonMax = 120;

@@ -1,0 +1,161 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { EventsQuery, FeedQuery, JobParams } from '../../contract/http.ts';
+import { limits } from '../../contract/limits.ts';
+import { Problem, ProblemError } from '../../contract/problem.ts';
+import { EventPage } from '../../contract/stream.ts';
+import { type Position, parseCursor } from '../../core/cursor.ts';
+import { readEventPage } from '../event-page.ts';
+import type { FeedSink } from '../fan-out/feed-hub.ts';
+import { SseStream } from '../fan-out/sse.ts';
+import { followJob } from '../fan-out/subscriber.ts';
+import type { Services } from '../services.ts';
+import { jobNotFound } from './jobs.ts';
+
+const pageDefault = 200;
+
+/** The log of a job, as a stream or in pages, and the bell for lists. */
+export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/v1/jobs/:id/events',
+      {
+        schema: {
+          summary: 'Follow a job: Server-Sent Events, or JSON pages, by the Accept header',
+          description:
+            'Resume with Last-Event-ID (which wins) or ?after=. Resuming behind the last event answers 204. `limit` and `wait` are for JSON pages.',
+          tags: ['events'],
+          params: JobParams,
+          querystring: EventsQuery,
+          response: { 200: EventPage, 204: Type.Null(), '4xx': Problem, '5xx': Problem },
+        },
+      },
+      async (request, reply) => {
+        const { id } = request.params;
+        const after = readCursor(request, request.query.after);
+        if (!wantsStream(request)) {
+          const { limit, wait } = request.query;
+          const page = await readEventPage(services, id, {
+            after,
+            limit: limit ?? pageDefault,
+            waitMs: (wait ?? 0) * 1000,
+          });
+          return reply.send(page);
+        }
+        const head = await services.log.read(id, Number.MAX_SAFE_INTEGER - 1, 1);
+        if (head === null) throw jobNotFound(id);
+        if (head.done && after?.epoch === head.epoch && after.seq === head.seq)
+          return reply.code(204).send(null);
+        await streamJob(services, request, reply, { job: id, after });
+        return reply;
+      },
+    );
+
+    app.get(
+      '/v1/events',
+      {
+        schema: {
+          summary: 'The bell for lists: which job changed (Server-Sent Events, at least once)',
+          tags: ['events'],
+          querystring: FeedQuery,
+          response: { '4xx': Problem, '5xx': Problem },
+        },
+      },
+      async (request, reply) => {
+        const after = request.headers['last-event-id']?.toString() ?? request.query.after;
+        if (after !== undefined) parsePosition(after);
+        await streamFeed(services, request, reply, after);
+        return reply;
+      },
+    );
+  };
+}
+
+async function streamJob(
+  services: Services,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { job, after }: { job: string; after: Position | null },
+): Promise<void> {
+  const { stream, signal } = openStream(services, request, reply);
+  const sources = {
+    hub: services.hub,
+    read: services.log.read.bind(services.log),
+    getJob: services.records.get.bind(services.records),
+  };
+  const end = await followJob(sources, { job, after, sink: stream, signal });
+  if (end === 'slow') stream.control({ type: 'slow.consumer', data: {} });
+  stream.end();
+  if (end === 'slow') setTimeout(() => reply.raw.destroy(), slowGraceMs).unref();
+}
+
+const slowGraceMs = 1000;
+
+async function streamFeed(
+  services: Services,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  after: string | undefined,
+): Promise<void> {
+  const { stream, signal } = openStream(services, request, reply);
+  const sink: FeedSink = {
+    // A list refetches when it was cut off, so a reader that stops reading is let go rather than fed.
+    ring: (event) => {
+      if (stream.backlogBytes() > limits.subscriberBytesMax) stream.end();
+      else stream.raw(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    },
+    control: (frame) => stream.control(frame),
+  };
+  try {
+    const detach = await services.feedHub.attach(sink, after);
+    if (signal.aborted) detach();
+    else signal.addEventListener('abort', detach);
+  } catch (error) {
+    services.logger.warn({ err: error }, 'a feed could not be caught up; its reader will reconnect');
+    stream.end();
+  }
+}
+
+function openStream(
+  { streams }: Services,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): { stream: SseStream; signal: AbortSignal } {
+  const headers = Object.fromEntries(
+    Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]),
+  );
+  reply.hijack();
+  request.raw.socket.setNoDelay(true);
+  const stream = new SseStream(reply.raw, headers);
+  const gone = new AbortController();
+  const forget = streams.add(() => {
+    stream.control({ type: 'server.closing', data: {} });
+    gone.abort();
+    stream.end();
+  });
+  reply.raw.on('close', () => {
+    forget();
+    gone.abort();
+  });
+  return { stream, signal: gone.signal };
+}
+
+function wantsStream(request: FastifyRequest): boolean {
+  return (request.headers.accept ?? '').includes('text/event-stream');
+}
+
+function readCursor(request: FastifyRequest, after: string | undefined): Position | null {
+  const text = request.headers['last-event-id']?.toString() ?? after;
+  return text === undefined || text === '' ? null : parsePosition(text);
+}
+
+/** @throws ProblemError invalid_cursor */
+export function parsePosition(text: string): Position {
+  const position = parseCursor(text);
+  if (position !== null) return position;
+  throw new ProblemError(
+    'invalid_cursor',
+    `${JSON.stringify(text.slice(0, 64))} is not a cursor. Use the id of an event, such as 1763805600123-42, or none to begin at the start.`,
+  );
+}

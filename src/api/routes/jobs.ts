@@ -1,0 +1,92 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { JobPage, JobParams, ListQuery, SubmitHeaders, SubmitQuery } from '../../contract/http.ts';
+import { Job, JobSubmission } from '../../contract/job.ts';
+import { Problem, ProblemError } from '../../contract/problem.ts';
+import { awaitEnd } from '../await-end.ts';
+import type { Services } from '../services.ts';
+import { submitJob } from '../submit-job.ts';
+
+const listDefault = 50;
+
+/** Submitting, reading and listing jobs. */
+export function jobRoutes(services: Services): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.post(
+      '/v1/jobs',
+      {
+        schema: {
+          summary: 'Submit a job',
+          tags: ['jobs'],
+          headers: SubmitHeaders,
+          querystring: SubmitQuery,
+          body: JobSubmission,
+          response: { 200: Job, 202: Job, '4xx': Problem, '5xx': Problem },
+        },
+      },
+      async (request, reply) => {
+        if (services.isDraining()) throw drainingProblem();
+        const idempotencyKey = request.headers['idempotency-key'];
+        const { body, actor } = request;
+        const { job, replayed } = await submitJob(services, { body, idempotencyKey, actor });
+        reply.header('location', job.links.self);
+        if (replayed) reply.header('idempotent-replayed', 'true');
+        const waitSeconds = request.query.wait ?? 0;
+        const finished = waitSeconds > 0 ? await awaitEnd(services, job.id, waitSeconds * 1000) : null;
+        return finished === null ? reply.code(202).send(job) : reply.code(200).send(finished);
+      },
+    );
+
+    app.get(
+      '/v1/jobs/:id',
+      {
+        schema: {
+          summary: 'Read a job',
+          tags: ['jobs'],
+          params: JobParams,
+          response: { 200: Job, '4xx': Problem },
+        },
+      },
+      async (request) => requireJob(services, request.params.id),
+    );
+
+    app.get(
+      '/v1/jobs',
+      {
+        schema: {
+          summary: 'List jobs, newest first',
+          tags: ['jobs'],
+          querystring: ListQuery,
+          response: { 200: JobPage, '4xx': Problem },
+        },
+      },
+      async (request) => {
+        const { page, limit, ...filter } = request.query;
+        return services.records.list(filter, { page, limit: limit ?? listDefault });
+      },
+    );
+  };
+}
+
+/** @throws ProblemError job_not_found */
+export async function requireJob({ records }: Services, id: string): Promise<Job> {
+  const job = await records.get(id);
+  if (job !== null) return job;
+  throw jobNotFound(id);
+}
+
+export function jobNotFound(id: string): ProblemError {
+  return new ProblemError(
+    'job_not_found',
+    `There is no job ${id}. Either it never existed, or it ended longer ago than the service keeps jobs.`,
+  );
+}
+
+function drainingProblem(): ProblemError {
+  return new ProblemError(
+    'draining',
+    'This process is stopping and takes no new jobs. Send the request again.',
+    {
+      retryAfterSeconds: 2,
+    },
+  );
+}

@@ -1,0 +1,88 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Health, ModelList, QueueState, Readiness, WorkerList } from '../../contract/http.ts';
+import { Problem } from '../../contract/problem.ts';
+import type { Services } from '../services.ts';
+
+/** What runs, waits and can be used. */
+export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
+  const { workers, queue, records, log } = services;
+  return async (app) => {
+    app.get(
+      '/healthz',
+      {
+        config: { open: true },
+        schema: { summary: 'The process answers', tags: ['service'], response: { 200: Health } },
+      },
+      async () => ({ status: 'ok' as const }),
+    );
+
+    app.get(
+      '/readyz',
+      {
+        config: { open: true },
+        schema: {
+          summary: 'The service can take jobs',
+          tags: ['service'],
+          response: { 200: Readiness, 503: Readiness },
+        },
+      },
+      async (_, reply) => {
+        const readiness = await checkReadiness(services);
+        if (readiness.status === 'unready') reply.header('retry-after', 2);
+        return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness);
+      },
+    );
+
+    app.get(
+      '/v1/workers',
+      {
+        schema: {
+          summary: 'Workers seen in the last 30 s',
+          tags: ['service'],
+          response: { 200: WorkerList, '5xx': Problem },
+        },
+      },
+      async () => ({ items: (await workers.list()).map(({ models: _, ...worker }) => worker) }),
+    );
+
+    app.get(
+      '/v1/queue',
+      {
+        schema: {
+          summary: 'How much waits',
+          tags: ['service'],
+          response: { 200: QueueState, '5xx': Problem },
+        },
+      },
+      async () => ({ ...(await queue.counts()), open: await records.openCount() }),
+    );
+
+    app.get(
+      '/v1/models',
+      {
+        schema: {
+          summary: 'Models that workers can reach',
+          tags: ['service'],
+          response: { 200: ModelList, '5xx': Problem },
+        },
+      },
+      async () => {
+        const models = (await workers.list()).flatMap((worker) => worker.models);
+        return { items: [...new Map(models.map((model) => [model.id, model])).values()] };
+      },
+    );
+
+    async function checkReadiness({ isDraining }: Services): Promise<Readiness> {
+      const reasons: string[] = [];
+      const warnings: string[] = [];
+      if (isDraining()) reasons.push('This process is stopping.');
+      const answered =
+        log.connection.runId() !== null && (await log.connection.redis.ping().catch(() => null));
+      if (!answered) reasons.push('Redis does not answer.');
+      else if ((await workers.list().catch(() => [])).length === 0) {
+        warnings.push('No worker has been seen for 30 s; jobs wait until one starts.');
+      }
+      return { status: reasons.length === 0 ? 'ready' : 'unready', reasons, warnings };
+    }
+  };
+}

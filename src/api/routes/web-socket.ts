@@ -1,0 +1,35 @@
+import type { Ajv } from 'ajv';
+import type { FastifyPluginAsync } from 'fastify';
+import { ClientMessage } from '../../contract/stream.ts';
+import { WebSocketSession } from '../fan-out/web-socket.ts';
+import type { Services } from '../services.ts';
+import { problemErrors } from '../validation.ts';
+
+/** `GET /v1/ws`: one socket for many jobs. */
+export function webSocketRoutes(services: Services, ajv: Ajv): FastifyPluginAsync {
+  const isClientMessage = ajv.compile<ClientMessage>(ClientMessage);
+  return async (app) => {
+    app.get('/v1/ws', { websocket: true, schema: { hide: true } }, (socket, request) => {
+      const session = new WebSocketSession(services, socket, request.actor);
+      // Messages of one socket take effect in the order they came.
+      let previous = Promise.resolve();
+      socket.on('message', (bytes: Buffer, isBinary: boolean) => {
+        const message = isBinary ? undefined : parse(bytes.toString('utf8'));
+        if (!isClientMessage(message)) {
+          const [first] = problemErrors(isClientMessage.errors ?? [], '');
+          session.rejectMalformed(`${first?.pointer || 'the message'} ${first?.detail ?? 'is not JSON'}`);
+          return;
+        }
+        previous = previous.then(() => session.handle(message));
+      });
+    });
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

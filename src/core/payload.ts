@@ -1,0 +1,9 @@
+import type { EventDraft } from '../contract/event.ts';
+
+/** What the log stores of an event: its envelope without `id`, which only the log can give. */
+export function payloadOf(
+  event: EventDraft & { job: string; producer: string; pseq: number; attempt: number | null; at: string },
+): string {
+  const { job, producer, pseq, attempt, type, at, data } = event;
+  return JSON.stringify({ key: `${job}/${producer}/${pseq}`, job, attempt, type, at, data });
+}

@@ -1,0 +1,97 @@
+import type { Redis } from 'ioredis';
+import type { EventDraft } from '../contract/event.ts';
+import type { JobSpec } from '../contract/job.ts';
+import { limits } from '../contract/limits.ts';
+import { problem } from '../contract/problem.ts';
+import { jobPolicy } from '../core/job-policy.ts';
+import { changesOf } from '../core/job-view.ts';
+import { payloadOf } from '../core/payload.ts';
+import type { EventLog } from './event-log.ts';
+import type { JobQueue } from './job-queue.ts';
+import type { JobRecords } from './job-records.ts';
+import { jobKeys, keys } from './keys.ts';
+import type { WorkerRegistry } from './worker-registry.ts';
+
+export interface SweepSources {
+  redis: Redis;
+  log: EventLog;
+  queue: JobQueue;
+  records: JobRecords;
+  workers: WorkerRegistry;
+  /** Names this process among those that may sweep. */
+  process: string;
+}
+
+/**
+ * Reconciles what no single script can keep together: the set of open jobs, each job's own state and
+ * BullMQ's schedule. One process sweeps at a time, under a lease in Redis.
+ * Answers how many jobs were put right, or null when another process sweeps.
+ */
+export async function sweep(sources: SweepSources): Promise<number | null> {
+  const { redis, process, workers, records } = sources;
+  const lease = await redis.set(keys.sweepLease, process, 'PX', limits.sweepLeaseMs, 'NX', 'GET');
+  if (lease !== null && lease !== process) return null;
+  await redis.pexpire(keys.sweepLease, limits.sweepLeaseMs);
+  await workers.prune();
+  let mended = 0;
+  let skip = 0;
+  for (;;) {
+    const jobs = await records.openJobs(skip, limits.sweepBatch);
+    for (const job of jobs) {
+      const finding = await sweepJob(sources, job);
+      if (finding !== 'well') mended += 1;
+      if (finding !== 'closed') skip += 1;
+    }
+    if (jobs.length < limits.sweepBatch) return mended;
+    await redis.pexpire(keys.sweepLease, limits.sweepLeaseMs);
+  }
+}
+
+/** Ends a job whose time in the queue is over, if it never started; answers whether it has ended. */
+export async function expireJob(log: EventLog, job: string): Promise<boolean> {
+  const at = new Date().toISOString();
+  const error = problem(
+    'ttl_expired',
+    `Job ${job} waited longer than its ttlMs and never started. Submit it again, or with a longer ttlMs.`,
+  );
+  const event: EventDraft = {
+    type: 'job.ended',
+    data: { status: 'failed', result: null, error, usage: null },
+  };
+  const ended = payloadOf({ ...event, job, producer: 'ttl', pseq: 1, attempt: null, at });
+  return (
+    (await log.expire(job, { at, ended, changes: changesOf({ ...event, at, attempt: null }) })) === 'ENDED'
+  );
+}
+
+const announcedForMs = 60_000;
+
+async function sweepJob(sources: SweepSources, job: string): Promise<'well' | 'mended' | 'closed'> {
+  const { redis, log, queue, records } = sources;
+  const [epoch, done, ttl, started, spec, due] = await redis.hmget(
+    jobKeys(job).state,
+    'ep',
+    'done',
+    'ttl',
+    'st',
+    'spec',
+    'due',
+  );
+  if (epoch == null) {
+    const announcedAtMs = Number(await redis.zscore(keys.open, job));
+    if (Date.now() - announcedAtMs < announcedForMs) return 'well'; // its submit may be on the way
+    await records.closeOpen(job);
+    return 'closed';
+  }
+  const expired = ttl != null && started === '0' && Number(ttl) <= Date.now();
+  if (done != null || (expired && (await expireJob(log, job)))) {
+    await records.closeOpen(job);
+    await queue.forget(job);
+    return 'closed';
+  }
+  if (await queue.isScheduled(job)) return 'well';
+  const { priority } = jobPolicy(JSON.parse(spec ?? '{}') as JobSpec); // our own `create` wrote it
+  await queue.forget(job);
+  await queue.add(job, { priority, delayMs: Math.max(0, Number(due ?? 0) - Date.now()) });
+  return 'mended';
+}
