@@ -36,16 +36,17 @@ export interface RunningCommand {
   readonly note: string | undefined;
   /**
    * Everything the command writes, to the last byte. Reading is the backpressure: while nobody
-   * reads, at most 1 MiB is held and the command is made to wait. To be iterated once.
+   * reads, at most 1 MiB is held and the command is made to wait. To be iterated once; leaving the
+   * loop drops the rest.
    */
   readonly output: AsyncIterable<OutputChunk>;
   /** Settles once the command has ended, its output has been read to the end and its whole tree is gone. Never rejects. */
   readonly exit: Promise<CommandExit>;
   /** Bytes that `write` takes at once. */
   inputRoom(): number;
-  /** Queues input. Answers false, taking nothing, when `inputRoom()` is too small or the input has ended. */
+  /** Queues input. Answers false, taking nothing, when `inputRoom()` is too small or the pipe was ended. */
   write(bytes: Buffer): boolean;
-  /** Ends the input: closes a pipe, types the end-of-file character into a terminal. */
+  /** Ends the input: closes a pipe, types the end-of-file character into a terminal, where more may follow. */
   endInput(): void;
   /** Answers false where there is no terminal. */
   resize(cols: number, rows: number): boolean;

@@ -1,0 +1,111 @@
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { type InputPipe, type OutputPipe, openPipes, type Pipes } from './fifo.ts';
+import { withFirstHop } from './first-hop.ts';
+import { createInputWriter, type InputWriter } from './input-writer.ts';
+import type { PreparedCommand } from './launch.ts';
+import { createMarkedOutput, type MarkedOutput } from './marked-output.ts';
+import { createOutputQueue } from './output-queue.ts';
+import { createProcessTree } from './process-tree.ts';
+import { superviseCommand } from './running-command.ts';
+import { type SpawnedCommand, spawnCommand } from './spawn-command.ts';
+import type { RunningCommand } from './terminal.ts';
+
+export interface PipeOptions {
+  /** true: input may follow. false: the input is what the command was given, or nothing. */
+  keepsInput: boolean;
+  /** Absent where there is no bash: then there is no pseudo-terminal either whose descriptors it would close. */
+  bash: string | undefined;
+  note: string | undefined;
+}
+
+/**
+ * Runs a command over pipes, its two outputs apart.
+ * @throws {ProblemError} `spawn_failed`.
+ */
+export async function runOverPipes(command: PreparedCommand, options: PipeOptions): Promise<RunningCommand> {
+  const pipes = await openPipes({
+    withInput: options.keepsInput || command.stdin.length > 0,
+    withErrors: true,
+  });
+  const spawned = await spawnOnto(pipes, command, options);
+  const queue = createOutputQueue({
+    pause: () => outputs.forEach((it) => void it.pause()),
+    resume: () => outputs.forEach((it) => void it.resume()),
+  });
+  const outputs = (['stdout', 'stderr'] as const).flatMap((stream) => {
+    const pipe = pipes[stream];
+    return pipe === null ? [] : [readPipe(pipe, (bytes) => queue.push({ stream, bytes }))];
+  });
+  const input = pipes.stdin === null ? null : createPipeInput(pipes.stdin, command.stdin);
+  if (!options.keepsInput) input?.endInput();
+  return superviseCommand({
+    pid: spawned.pid,
+    terminal: 'pipe',
+    note: options.note,
+    exited: spawned.exited,
+    tree: createProcessTree({ pid: spawned.pid, marks: command.marks }),
+    queue,
+    finishOutput: async () => void (await Promise.all(outputs.map((it) => it.finish()))),
+    input,
+    endInput: () => input?.endInput(),
+    resize: () => false,
+    release: async () => {
+      input?.close();
+      outputs.forEach((it) => void it.close());
+    },
+    log: command.log,
+  });
+}
+
+async function spawnOnto(
+  pipes: Pipes,
+  { program, cwd, env }: PreparedCommand,
+  { bash }: PipeOptions,
+): Promise<SpawnedCommand> {
+  const { stdin, stdout, stderr } = pipes;
+  const stdio = [stdin?.commandFd ?? 'ignore', stdout.commandFd, stderr?.commandFd ?? 'ignore'] as const;
+  const start = bash === undefined ? program : withFirstHop({ bash, ...program });
+  try {
+    return await spawnCommand({ ...start, cwd, env, stdio });
+  } catch (error) {
+    const ours = [stdin?.writerFd, stdout.readerFd, stdout.markerFd, stderr?.readerFd, stderr?.markerFd];
+    for (const fd of ours) if (fd !== undefined) closeSync(fd);
+    throw error;
+  } finally {
+    for (const fd of stdio) if (fd !== 'ignore') closeSync(fd);
+  }
+}
+
+/** Reads one output pipe; `close` gives back its descriptors. */
+export function readPipe(
+  { readerFd, markerFd }: OutputPipe,
+  onBytes: (bytes: Buffer) => void,
+): MarkedOutput & { close(): void } {
+  const reader = new Socket({ fd: readerFd, readable: true, writable: false });
+  const output = createMarkedOutput({ reader, writerFd: markerFd, onBytes });
+  return {
+    ...output,
+    close: () => {
+      reader.destroy();
+      closeSync(markerFd);
+    },
+  };
+}
+
+export interface PipeInput extends InputWriter {
+  endInput(): void;
+  close(): void;
+}
+
+/** A pipe's input ends when its descriptor is closed. */
+export function createPipeInput({ writerFd }: InputPipe, first: Buffer): PipeInput {
+  const writer = createInputWriter(writerFd, first);
+  let closed = false;
+  const close = (): void => {
+    writer.stop();
+    if (!closed) closeSync(writerFd);
+    closed = true;
+  };
+  return { ...writer, endInput: () => writer.end(close), close };
+}

@@ -1,0 +1,133 @@
+import {
+  hasProcessTable,
+  isSameProcess,
+  type ProcessRecord,
+  readEnvironment,
+  readProcess,
+  readProcessTable,
+} from './process-table.ts';
+
+/** What is known of a job's processes at one moment. */
+export interface Survey {
+  members: ProcessRecord[];
+  /** false: a young process was in the middle of an exec, so ask again in a moment. */
+  sure: boolean;
+}
+
+/** Every process of one job, wherever it has gone. */
+export interface ProcessTree {
+  survey(): Survey;
+  /** To every process of the survey, each checked once more to be the one that was seen. */
+  signalAll(members: readonly ProcessRecord[], signal: NodeJS.Signals): void;
+  /** To the foreground process group of the job's terminal, or to its first process group. */
+  signalForeground(signal: NodeJS.Signals): void;
+}
+
+export interface TreeRoot {
+  /** The leader of a session and process group of its own. */
+  pid: number;
+  /** The command itself, where the root only watches over it. Its terminal says which group is in the foreground. */
+  command?: number;
+  /** A second session that is the job's. */
+  session?: number;
+  /** Variables, as `NAME=value`, that all processes of the job and no others were started with. */
+  marks: readonly string[];
+  /** Processes that watch over the job and report its end: in no survey. */
+  watchers?: readonly number[];
+}
+
+/**
+ * Finds processes by four ties: descendants of the root, its session, its process group, and the marks
+ * in their environment; the last finds those that forked twice and left the session. One that does all
+ * of that and clears its environment too is found only while its parent lives.
+ */
+export function createProcessTree(root: TreeRoot): ProcessTree {
+  if (!hasProcessTable()) return createGroupTree(root.pid);
+  const first = readProcess(root.pid);
+  const startTicks = first?.startTicks ?? 0;
+  const survey = () => surveyTree(root, startTicks);
+  return {
+    survey,
+    signalAll: (members, signal) => members.forEach((member) => void signalProcess(member, signal)),
+    signalForeground: (signal) => {
+      const command = root.command ?? root.pid;
+      const group = foregroundGroup(command, startTicks) ?? command;
+      const { members } = survey();
+      const foreground = members.filter((member) => member.group === group || member.pid === command);
+      for (const member of foreground) signalProcess(member, signal);
+    },
+  };
+}
+
+/** Without a process table the process group is all that can be seen of a job. */
+function createGroupTree(pid: number): ProcessTree {
+  const group: ProcessRecord = {
+    pid: -pid,
+    parent: 0,
+    group: pid,
+    session: pid,
+    foregroundGroup: -1,
+    startTicks: 0,
+  };
+  return {
+    survey: () => ({ members: signalPid(-pid, 0) ? [group] : [], sure: true }),
+    signalAll: (members, signal) => members.forEach((member) => void signalPid(member.pid, signal)),
+    signalForeground: (signal) => void signalPid(-pid, signal),
+  };
+}
+
+function surveyTree(root: TreeRoot, startTicks: number): Survey {
+  const table = readProcessTable().filter((it) => it.startTicks >= startTicks && it.pid !== process.pid);
+  const rootNow = table.find((it) => it.pid === root.pid);
+  const numberIsOurs = rootNow === undefined || rootNow.startTicks === startTicks;
+  const found = new Map<number, ProcessRecord>();
+  let sure = true;
+  for (const record of table) {
+    if (numberIsOurs && isTied(record, root)) {
+      found.set(record.pid, record);
+      continue;
+    }
+    const environment = readEnvironment(record.pid) ?? ['unreadable'];
+    if (environment.length === 0 && isSameProcess(record)) sure = false;
+    if (isMarked(environment, root.marks)) found.set(record.pid, record);
+  }
+  addDescendants(found, table);
+  for (const watcher of root.watchers ?? []) found.delete(watcher);
+  return { members: [...found.values()], sure };
+}
+
+function isTied({ pid, group, session }: ProcessRecord, root: TreeRoot): boolean {
+  return pid === root.pid || group === root.pid || session === root.pid || session === root.session;
+}
+
+function isMarked(environment: readonly string[], marks: readonly string[]): boolean {
+  return marks.length > 0 && marks.every((mark) => environment.includes(mark));
+}
+
+function addDescendants(found: Map<number, ProcessRecord>, table: readonly ProcessRecord[]): void {
+  let before = -1;
+  while (before !== found.size) {
+    before = found.size;
+    for (const record of table) if (found.has(record.parent)) found.set(record.pid, record);
+  }
+}
+
+function foregroundGroup(pid: number, startTicks: number): number | undefined {
+  const record = readProcess(pid);
+  const usable = record !== undefined && record.startTicks >= startTicks && record.foregroundGroup > 0;
+  return usable ? record.foregroundGroup : undefined;
+}
+
+/** A pid may have gone to a stranger since the survey: its start time tells. */
+function signalProcess(record: ProcessRecord, signal: NodeJS.Signals): boolean {
+  return isSameProcess(record) && signalPid(record.pid, signal);
+}
+
+/** Answers false when nobody is there, or when it is not ours to signal. */
+function signalPid(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

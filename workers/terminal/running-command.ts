@@ -1,0 +1,65 @@
+import type { TerminalKind } from '../../src/contract/job.ts';
+import type { InputWriter } from './input-writer.ts';
+import type { OutputQueue } from './output-queue.ts';
+import type { ProcessTree } from './process-tree.ts';
+import type { CommandExit, RunningCommand } from './terminal.ts';
+import type { TerminalLog } from './terminal-tools.ts';
+import { createEnding } from './terminate.ts';
+
+/** What the ways of running a command differ in. */
+export interface CommandParts {
+  pid: number;
+  terminal: TerminalKind;
+  note: string | undefined;
+  /** How the command itself ended. Never rejects. */
+  exited: Promise<CommandExit>;
+  tree: ProcessTree;
+  queue: OutputQueue;
+  /** Resolves when all output is in the queue. Called when no process of the job is left. */
+  finishOutput(): Promise<void>;
+  /** null: the command was given no input. */
+  input: InputWriter | null;
+  endInput(): void;
+  resize(cols: number, rows: number): boolean;
+  /** Closes every descriptor and ends every helper process. */
+  release(): Promise<void>;
+  log: TerminalLog;
+}
+
+/** Puts the parts together and sees the command to its end, in the one order that loses nothing. */
+export function superviseCommand(parts: CommandParts): RunningCommand {
+  const { pid, tree, queue, input, log } = parts;
+  const ending = createEnding(tree, (pids) =>
+    log.warn(
+      { pid, left: pids },
+      'Processes of a command still live after repeated kills and are left behind.',
+    ),
+  );
+  const exit = seeToEnd(parts, ending);
+  return {
+    pid,
+    terminal: parts.terminal,
+    note: parts.note,
+    output: queue.chunks,
+    exit,
+    inputRoom: () => input?.room() ?? 0,
+    write: (bytes) => input?.write(bytes) ?? false,
+    endInput: parts.endInput,
+    resize: parts.resize,
+    signal: (name) => tree.signalForeground(name),
+    terminate: ending.terminate,
+  };
+}
+
+async function seeToEnd(parts: CommandParts, ending: ReturnType<typeof createEnding>): Promise<CommandExit> {
+  const { exited, input, queue } = parts;
+  const unkillable = ending.gaveUp.then((): CommandExit => ({ exitCode: null, signal: 'SIGKILL' }));
+  const ended = await Promise.race([exited, unkillable]);
+  input?.stop();
+  await ending.endRest();
+  await parts.finishOutput();
+  queue.end();
+  await queue.consumed;
+  await parts.release();
+  return ended;
+}

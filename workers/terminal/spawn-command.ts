@@ -1,0 +1,53 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { ProblemError } from '../../src/contract/problem.ts';
+import type { CommandExit } from './terminal.ts';
+
+export interface SpawnOptions {
+  file: string;
+  args: readonly string[];
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+  /** Descriptors for 0, 1 and 2. */
+  stdio: readonly [number | 'ignore', number | 'ignore', number | 'ignore'];
+}
+
+export interface SpawnedCommand {
+  pid: number;
+  /** How it ended, exactly as the kernel said. Never rejects. */
+  exited: Promise<CommandExit>;
+}
+
+/**
+ * Spawns the leader of a new session and process group.
+ * @throws {ProblemError} `spawn_failed`; retryable where the machine is short of something for now.
+ */
+export async function spawnCommand(options: SpawnOptions): Promise<SpawnedCommand> {
+  const child = start(options);
+  const { promise: exited, resolve: setExited } = Promise.withResolvers<CommandExit>();
+  child.on('exit', (exitCode, signal) => setExited({ exitCode, signal }));
+  const { pid } = child;
+  if (pid !== undefined) {
+    // Later errors are of signals that found nobody; how the command ended is told by exit.
+    child.on('error', () => {});
+    return { pid, exited };
+  }
+  throw failure(await new Promise<unknown>((resolve) => child.once('error', resolve)));
+}
+
+function start({ file, args, cwd, env, stdio }: SpawnOptions): ChildProcess {
+  try {
+    return spawn(file, args, { cwd, env, stdio: [...stdio], detached: true });
+  } catch (error) {
+    throw failure(error);
+  }
+}
+
+function failure(cause: unknown): ProblemError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  const retryable = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code);
+  const detail =
+    code === 'E2BIG'
+      ? 'The arguments and variables of the command are together larger than this system takes (E2BIG). Shorten them.'
+      : `The system refused to start the command (${code}).`;
+  return new ProblemError('spawn_failed', detail, { cause, retryable });
+}

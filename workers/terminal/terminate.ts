@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { limits } from '../../src/contract/limits.ts';
+import type { ProcessTree } from './process-tree.ts';
+
+/** Ends the processes of one job. */
+export interface Ending {
+  /** Interrupt, then terminate, then kill, each after its grace; `kill` skips the first two. */
+  terminate(options: { kill: boolean }): void;
+  /** After the command itself has ended: ends what it left behind. Resolves when nothing is left, or given up. */
+  endRest(): Promise<void>;
+  /** Resolves when processes were killed for `limits.killGiveUpMs` and still live. */
+  readonly gaveUp: Promise<void>;
+}
+
+/**
+ * States: quiet -> interrupted -> terminated -> killing. `terminate` moves from quiet, a timer moves on
+ * from each of the next two; `kill: true` jumps to the last from anywhere. `endRest` stops the timers:
+ * with the command gone there is nobody left to be patient with. A state is never left backwards.
+ */
+export function createEnding(tree: ProcessTree, onGaveUp: (pids: number[]) => void): Ending {
+  let state: 'quiet' | 'interrupted' | 'terminated' | 'killing' = 'quiet';
+  let timer: NodeJS.Timeout | undefined;
+  let killing: Promise<void> | undefined;
+  let commandEnded = false;
+  const { promise: gaveUp, resolve: giveUp } = Promise.withResolvers<void>();
+
+  const kill = (): Promise<void> => {
+    clearTimeout(timer);
+    state = 'killing';
+    killing ??= killUntilNone(tree).then((left) => {
+      if (left.length === 0) return;
+      onGaveUp(left);
+      giveUp();
+    });
+    return killing;
+  };
+  const endPolitely = (): void => {
+    state = 'terminated';
+    askToEnd(tree);
+    timer = setTimeout(() => void kill(), limits.terminateGraceMs);
+  };
+
+  return {
+    gaveUp,
+    terminate: (options) => {
+      if (options.kill) {
+        void kill();
+      } else if (state === 'quiet' && !commandEnded) {
+        state = 'interrupted';
+        tree.signalForeground('SIGINT');
+        timer = setTimeout(endPolitely, limits.interruptGraceMs);
+      }
+    },
+    endRest: async () => {
+      commandEnded = true;
+      clearTimeout(timer);
+      if (killing === undefined && (await isEmpty(tree))) return;
+      if (killing === undefined) await askAndWait(tree);
+      // A kill that began for the command itself may have found everything gone before this was forked.
+      await killing;
+      killing = undefined;
+      await kill();
+    },
+  };
+}
+
+/** Kills every process until none is left. Answers the pids that outlived `limits.killGiveUpMs`. */
+export async function killUntilNone(tree: ProcessTree): Promise<number[]> {
+  const deadline = Date.now() + limits.killGiveUpMs;
+  for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
+    const { members } = tree.survey();
+    if (members.length === 0 && (await isEmpty(tree))) return [];
+    if (Date.now() > deadline) return members.map((member) => member.pid);
+    tree.signalAll(members, 'SIGKILL');
+    await sleep(pauseMs);
+  }
+}
+
+/** A stopped process hears nothing until it is continued. */
+function askToEnd(tree: ProcessTree): void {
+  const { members } = tree.survey();
+  tree.signalAll(members, 'SIGTERM');
+  tree.signalAll(members, 'SIGCONT');
+}
+
+async function askAndWait(tree: ProcessTree): Promise<void> {
+  askToEnd(tree);
+  const deadline = Date.now() + limits.leftoverGraceMs;
+  while (Date.now() < deadline && !(await isEmpty(tree))) await sleep(10);
+}
+
+/** Looks again, three times at most, while some process was in the middle of an exec. */
+async function isEmpty(tree: ProcessTree): Promise<boolean> {
+  for (let look = 0; look < 3; look += 1) {
+    const { members, sure } = tree.survey();
+    if (members.length > 0) return false;
+    if (sure) return true;
+    await sleep(5);
+  }
+  return true;
+}

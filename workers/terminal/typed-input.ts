@@ -1,0 +1,28 @@
+import type { InputWriter } from './input-writer.ts';
+
+/** Input of a terminal, where the end of the input is a character like others. */
+export interface TypedInput extends InputWriter {
+  /**
+   * Types the end-of-file character, after which typing may go on. In the middle of a line the first
+   * only hands the line over, so there it is typed twice (termios(3), VEOF).
+   */
+  typeEndOfFile(): void;
+}
+
+export function createTypedInput(writer: InputWriter): TypedInput {
+  let inLine = false;
+  const write = (bytes: Buffer): boolean => {
+    const taken = writer.write(bytes);
+    const last = bytes.at(-1);
+    if (taken && last !== undefined) inLine = !lineEnds.includes(last);
+    return taken;
+  };
+  return {
+    ...writer,
+    write,
+    typeEndOfFile: () => void writer.writeControl(Buffer.from(inLine ? '\u0004\u0004' : '\u0004')),
+  };
+}
+
+/** Line feed, carriage return, end of file, Ctrl-C. */
+const lineEnds: readonly number[] = [0x0a, 0x0d, 0x04, 0x03];
