@@ -43,6 +43,7 @@ export const failureClasses = [
   'rate_limited',
   'overloaded',
   'invalid_request',
+  'unknown_model',
   'context_too_long',
   'content_filter',
   'unavailable',
@@ -55,6 +56,7 @@ const codes: Record<FailureClass, ProblemCode> = {
   rate_limited: 'provider_rate_limited',
   overloaded: 'provider_overloaded',
   invalid_request: 'provider_invalid_request',
+  unknown_model: 'provider_invalid_request',
   context_too_long: 'context_too_long',
   content_filter: 'provider_content_filter',
   unavailable: 'provider_unavailable',
@@ -66,7 +68,7 @@ export class AdapterFailure extends Error {
   override readonly name = 'AdapterFailure';
   readonly failureClass: FailureClass;
   readonly code: ProblemCode;
-  /** Only for `rate_limited`: how long the provider asks us to wait. */
+  /** How long the provider asks us to wait; only where a later try may help. */
   readonly retryAfterMs: number | undefined;
 
   constructor(

@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import websocket from '@fastify/websocket';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { FeedEvent, JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import { webSocketProtocol } from '../contract/stream.ts';
@@ -29,7 +29,7 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
   const loggerInstance: FastifyBaseLogger = services.logger;
   const app: FastifyInstance = Fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestMsMax,
     connectionTimeout: limits.connectionMsMax,

@@ -66,20 +66,27 @@ export function createInbox(connection: LogConnection) {
   return { send, read, taken };
 }
 
+/** Why a worker is woken: something is in the inbox, or the job was cancelled. */
+export type WakeReason = 'inbox' | 'cancel';
+
 /** Listens for wake-ups of the jobs a worker runs, over one connection. */
 export type WakeListener = ReturnType<typeof createWakeListener>;
 
 export function createWakeListener(subscriber: Redis) {
-  const listeners = new Map<string, () => void>();
-  subscriber.on('message', (channel: string) => listeners.get(channel)?.());
+  const listeners = new Map<string, Set<(reason: WakeReason) => void>>();
+  subscriber.on('message', (channel: string, message: string) => {
+    for (const listener of listeners.get(channel) ?? []) listener(message === 'cancel' ? 'cancel' : 'inbox');
+  });
 
   /** Calls `listener` whenever something waits for the job; the answered function stops that. */
-  function listen(job: string, listener: () => void): () => void {
+  function listen(job: string, listener: (reason: WakeReason) => void): () => void {
     const channel = jobKeys(job).wake;
-    listeners.set(channel, listener);
-    subscriber.subscribe(channel).catch(() => {}); // the worker also looks by itself
+    const ofJob = listeners.get(channel) ?? new Set();
+    if (ofJob.size === 0) subscriber.subscribe(channel).catch(() => {}); // the worker also looks by itself
+    listeners.set(channel, ofJob.add(listener));
     return () => {
-      if (listeners.get(channel) !== listener) return;
+      ofJob.delete(listener);
+      if (ofJob.size > 0 || listeners.get(channel) !== ofJob) return;
       listeners.delete(channel);
       subscriber.unsubscribe(channel).catch(() => {});
     };

@@ -26,7 +26,6 @@ export function createJobQueue(redisUrl: string) {
       maxRetriesPerRequest: 1,
       commandTimeout: 10_000,
     },
-    skipWaitingForReady: true,
   });
   queue.on('error', () => {}); // callers hear of it through their own call
 

@@ -1,0 +1,131 @@
+import type { EventDraft } from '../src/contract/event.ts';
+import type { FinalStatus, Job } from '../src/contract/job.ts';
+import { type Problem, problem } from '../src/contract/problem.ts';
+import { assertNever } from '../src/core/assert-never.ts';
+import { decideRetry } from '../src/core/retry.ts';
+import type { Pickup } from '../src/store/job-queue.ts';
+import type { Attempt, Outcome } from './attempt.ts';
+import type { EndCause } from './ending.ts';
+
+/**
+ * Writes the last event of an attempt: the end of the job, or the failure with the time of the next
+ * attempt. Answers what BullMQ should do with the entry; when it hears it, the log knows already.
+ */
+export async function finishAttempt(attempt: Attempt, outcome: Outcome | 'lost' | null): Promise<Pickup> {
+  const cause = attempt.ending.settle();
+  if (cause === 'fenced') return { done: true };
+  if (outcome === 'lost') return end(attempt, { status: 'failed', error: lostProblem(attempt) });
+  if (outcome?.kind === 'refused') {
+    if (outcome.landing === 'fenced') return { done: true };
+    return end(attempt, { status: 'cancelled', error: cancelledProblem(attempt) });
+  }
+  if (cause !== null) return finishByCause(attempt, cause, outcome);
+  if (outcome === null) return end(attempt, { status: 'failed', error: lostProblem(attempt) });
+  if (outcome.kind === 'succeeded')
+    return end(attempt, { status: 'succeeded', error: null, ...resultOf(outcome) });
+  return fail(attempt, outcome);
+}
+
+type Failure = { error: Problem; retryAfterMs?: number } & Pick<Job, 'result' | 'usage'>;
+
+function finishByCause(
+  attempt: Attempt,
+  cause: Exclude<EndCause, 'fenced'>,
+  outcome: Outcome | null,
+): Promise<Pickup> {
+  const partial = resultOf(outcome);
+  const { id } = attempt.job;
+  switch (cause) {
+    case 'cancel':
+      return end(attempt, { status: 'cancelled', error: cancelledProblem(attempt), ...partial });
+    case 'timeout':
+      return fail(attempt, {
+        ...partial,
+        error: problem(
+          'timeout',
+          `Job ${id} ran longer than its timeoutMs of ${attempt.policy.timeoutMs} ms and was stopped.`,
+        ),
+      });
+    case 'idle':
+      return fail(attempt, {
+        ...partial,
+        error: problem(
+          'idle_timeout',
+          `Job ${id} said nothing for its idleTimeoutMs of ${attempt.policy.idleTimeoutMs} ms and was stopped.`,
+        ),
+      });
+    case 'drain':
+      return drain(attempt, partial);
+    default:
+      return assertNever(cause);
+  }
+}
+
+/** The worker stops: what may run again does so elsewhere, at once; what may not has ended. */
+function drain(attempt: Attempt, partial: Pick<Job, 'result' | 'usage'>): Promise<Pickup> {
+  const { id } = attempt.job;
+  if (attempt.policy.rerun === 'always') {
+    return fail(attempt, {
+      ...partial,
+      error: problem('worker_draining', `The worker that ran job ${id} was stopped; another takes over.`),
+    });
+  }
+  return end(attempt, { status: 'failed', error: lostProblem(attempt), ...partial });
+}
+
+async function fail(attempt: Attempt, failure: Failure): Promise<Pickup> {
+  const { error, result, usage } = failure;
+  const decision = decideRetry({
+    code: error.code,
+    attempts: attempt.policy.attempts,
+    used: attempt.used,
+    parked: Math.max(0, attempt.identity.attempt - 1 - attempt.used - attempt.lost),
+    random: Math.random(),
+    ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
+  });
+  if (!decision.retry) return end(attempt, { status: 'failed', error, result, usage });
+  const { delayMs, counts } = decision;
+  const until = new Date(Date.now() + delayMs).toISOString();
+  const drafts: EventDraft[] = [
+    { type: 'attempt.failed', data: { error, retryInMs: delayMs } },
+    { type: 'job.delayed', data: { reason: error.code, until } },
+  ];
+  const landing = await attempt.publisher.close(drafts, { counted: counts, dueMs: delayMs });
+  return landing === 'stored' ? { done: false, againInMs: delayMs } : { done: true };
+}
+
+async function end(
+  attempt: Attempt,
+  {
+    status,
+    error,
+    result = null,
+    usage = null,
+  }: { status: FinalStatus; error: Problem | null } & Partial<Pick<Job, 'result' | 'usage'>>,
+): Promise<Pickup> {
+  await attempt.publisher.final({ type: 'job.ended', data: { status, result, error, usage } });
+  return { done: true };
+}
+
+function resultOf(outcome: Outcome | null): Pick<Job, 'result' | 'usage'> {
+  if (outcome === null || outcome.kind === 'refused') return { result: null, usage: null };
+  return { result: outcome.result, usage: outcome.usage };
+}
+
+function cancelledProblem({ job }: Attempt): Problem {
+  return problem(
+    'cancelled',
+    `Job ${job.id} was cancelled; its log says by whom. Submit it again to run it.`,
+  );
+}
+
+function lostProblem({ job }: Attempt): Problem {
+  const effects =
+    job.type === 'command'
+      ? 'The command had been started, so it may have had effects; it was not started again because its rerun is beforeStart.'
+      : 'Too many attempts were lost this way.';
+  return problem(
+    'worker_lost',
+    `The worker that ran job ${job.id} was lost. ${effects} Check, then submit it again.`,
+  );
+}

@@ -1,0 +1,153 @@
+import type { CommandResult, CommandSpec } from '../src/contract/job.ts';
+import { limits } from '../src/contract/limits.ts';
+import { type Problem, ProblemError, problem } from '../src/contract/problem.ts';
+import type { Attempt, Outcome } from './attempt.ts';
+import { OutputDecoder } from './decode-output.ts';
+import { receiveControl } from './receive-control.ts';
+import type { WorkerServices } from './services.ts';
+import { commandEnvironment } from './terminal/environment.ts';
+import { type PreparedLaunch, prepareLaunch } from './terminal/launch.ts';
+import type { CommandExit, OutputChunk, RunningCommand } from './terminal/terminal.ts';
+import { openWorkspace } from './terminal/workspace.ts';
+
+/** Runs a command to its end: everything it writes becomes events, everything sent to it its input. */
+export async function runCommand(
+  services: WorkerServices,
+  attempt: Attempt,
+  spec: CommandSpec,
+): Promise<Outcome> {
+  const { publisher, ending } = attempt;
+  try {
+    const prepared = await prepare(services, attempt, spec);
+    const { terminal, note } = prepared;
+    const landing = await publisher.start({
+      type: 'job.started',
+      data: { worker: services.id, terminal, sandbox: 'none', ...(note === undefined ? {} : { note }) },
+    });
+    if (landing !== 'stored') return { kind: 'refused', landing };
+    if (ending.signal.aborted) return notStarted(attempt);
+    const command = await prepared.start();
+    return await follow(services, attempt, command);
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    return { kind: 'failed', error: error.problem, result: null, usage: null };
+  }
+}
+
+async function prepare(
+  services: WorkerServices,
+  { job, identity }: Attempt,
+  spec: CommandSpec,
+): Promise<PreparedLaunch> {
+  const { dataDir, workRoots, environment, records, seal } = services;
+  const sealed = await records.extra(job.id, 'sealed');
+  const secrets = sealed === null ? {} : openSecrets(() => seal.open(job.id, sealed), job.id);
+  const { workspace, cwd } = await openWorkspace({
+    dataDir,
+    jobId: job.id,
+    workRoots,
+    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+  });
+  const interactive = spec.interactive ?? false;
+  const env = commandEnvironment({
+    base: environment,
+    interactive,
+    worker: services.mark,
+    job: { id: job.id, run: identity.token, workspace, env: spec.env ?? {}, secrets },
+  });
+  return prepareLaunch(
+    {
+      command: spec.argv ? { argv: spec.argv } : { shell: spec.shell ?? '' },
+      cwd,
+      env,
+      interactive,
+      cols: spec.cols ?? 80,
+      rows: spec.rows ?? 24,
+      ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
+    },
+    services.terminals,
+  );
+}
+
+/** Reads the output to its end while input, cancel and time limits do their part. */
+async function follow(services: WorkerServices, attempt: Attempt, command: RunningCommand): Promise<Outcome> {
+  const { publisher, ending, job, identity } = attempt;
+  const stopReceiving = receiveControl(
+    {
+      inbox: services.inbox,
+      wake: services.wake,
+      job: job.id,
+      identity,
+      emit: (draft) => publisher.emit(draft),
+    },
+    command,
+  );
+  // A fenced attempt must not keep its successor waiting; everyone else gets a chance to tidy up.
+  const stop = () => command.terminate({ kill: ending.cause === 'fenced' });
+  if (ending.signal.aborted) stop();
+  else ending.signal.addEventListener('abort', stop);
+  try {
+    const output = await publishOutput(attempt, command.output);
+    return outcomeOf(attempt, await command.exit, { terminal: command.terminal, ...output });
+  } finally {
+    ending.signal.removeEventListener('abort', stop);
+    stopReceiving();
+  }
+}
+
+async function publishOutput(
+  attempt: Attempt,
+  output: AsyncIterable<OutputChunk>,
+): Promise<{ outputBytes: number; truncated: boolean }> {
+  const { publisher } = attempt;
+  const decoders = new Map<OutputChunk['stream'], OutputDecoder>();
+  let outputBytes = 0;
+  let truncated = false;
+  for await (const { stream, bytes } of output) {
+    attempt.limits.touch();
+    outputBytes += bytes.length;
+    if (truncated) continue;
+    if (outputBytes > limits.outputBytesMax) {
+      truncated = true;
+      publisher.emit({ type: 'output.truncated', data: { limitBytes: limits.outputBytesMax } });
+      continue;
+    }
+    const decoder = decoders.get(stream) ?? new OutputDecoder(stream);
+    decoders.set(stream, decoder);
+    for (const data of decoder.push(bytes)) publisher.emit({ type: 'output.delta', data });
+    if (publisher.isFull()) await publisher.room();
+  }
+  for (const decoder of decoders.values()) {
+    for (const data of decoder.end()) publisher.emit({ type: 'output.delta', data });
+  }
+  return { outputBytes, truncated };
+}
+
+function outcomeOf(
+  { job }: Attempt,
+  exit: CommandExit,
+  rest: Pick<CommandResult, 'terminal' | 'outputBytes' | 'truncated'>,
+): Outcome {
+  const result: CommandResult = { ...exit, sandbox: 'none', ...rest };
+  if (exit.exitCode === 0) return { kind: 'succeeded', result, usage: null };
+  const how = exit.signal === null ? `ended with exit code ${exit.exitCode}` : `was ended by ${exit.signal}`;
+  const error = problem('exit_nonzero', `The command of job ${job.id} ${how}. Its output says why.`);
+  return { kind: 'failed', error, result, usage: null };
+}
+
+function openSecrets(open: () => Record<string, string>, job: string): Record<string, string> {
+  try {
+    return open();
+  } catch (error) {
+    throw new ProblemError(
+      'spawn_failed',
+      `The secrets of job ${job} were sealed with another key than this worker has. Start all processes with the same LLMMIXER_API_KEY and submit the job again.`,
+      { cause: error },
+    );
+  }
+}
+
+function notStarted({ job }: Attempt): Outcome {
+  const error: Problem = problem('spawn_failed', `Job ${job.id} was stopped before its command was started.`);
+  return { kind: 'failed', error, result: null, usage: null };
+}

@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { limits } from '../src/contract/limits.ts';
+import { assertNever } from '../src/core/assert-never.ts';
+import { jobPolicy } from '../src/core/job-policy.ts';
+import type { Pickup } from '../src/store/job-queue.ts';
+import type { BeginAnswer } from '../src/store/ports.ts';
+import { expireJob } from '../src/store/sweep.ts';
+import type { Attempt, Outcome } from './attempt.ts';
+import { Ending } from './ending.ts';
+import { finishAttempt } from './finish-attempt.ts';
+import { keepLease } from './keep-lease.ts';
+import { EventPublisher } from './publish-events.ts';
+import { runCommand } from './run-command.ts';
+import { runPrompt } from './run-prompt.ts';
+import type { WorkerServices } from './services.ts';
+import { limitTime } from './time-limits.ts';
+
+/**
+ * Runs a job that BullMQ offered. The job's own log decides whether it may run at all: an offer may be
+ * a repetition, come too early, or come while another worker still runs the job.
+ */
+export async function runJob(services: WorkerServices, job: string): Promise<Pickup> {
+  const token = randomBytes(16).toString('hex');
+  const begun = await untilRedisAnswers(services, () =>
+    services.log.begin(job, token, new Date().toISOString()),
+  );
+  switch (begun.kind) {
+    case 'NOJOB':
+    case 'DONE':
+      return { done: true };
+    case 'EXPIRED':
+      await untilRedisAnswers(services, () => expireJob(services.log, job));
+      await tidy(services, job);
+      return { done: true };
+    case 'BUSY':
+    case 'WAIT':
+      return { done: false, againInMs: begun.ms };
+    case 'OK':
+      return runAttempt(services, job, { token, begun });
+    default:
+      return assertNever(begun);
+  }
+}
+
+type Begun = Extract<BeginAnswer, { kind: 'OK' }>;
+
+async function runAttempt(
+  services: WorkerServices,
+  id: string,
+  { token, begun }: { token: string; begun: Begun },
+): Promise<Pickup> {
+  const job = await untilRedisAnswers(services, () => services.records.get(id));
+  if (job === null) return { done: true };
+  const policy = jobPolicy(job.spec);
+  const identity = { attempt: begun.attempt, token };
+  const ending = new Ending();
+  const publisher = openPublisher(services, { id, identity, ending });
+  const attempt: Attempt = {
+    job,
+    policy,
+    identity,
+    used: begun.used,
+    lost: begun.lost,
+    publisher,
+    ending,
+    limits: limitTime(ending, policy),
+  };
+  const stopRenewing = keepLease(services, id, { identity, ending });
+  services.running.add(ending);
+  try {
+    if (begun.cancel) ending.end('cancel');
+    const outcome = await work(services, attempt, begun);
+    const pickup = await finishAttempt(attempt, outcome);
+    if (pickup.done) await tidy(services, id);
+    return pickup;
+  } finally {
+    services.running.delete(ending);
+    stopRenewing();
+    attempt.limits.stop();
+    publisher.abandon();
+  }
+}
+
+/** Does the work, unless an earlier attempt leaves nothing to be done. Null: ended before it began. */
+async function work(
+  services: WorkerServices,
+  attempt: Attempt,
+  { prev, lost }: Begun,
+): Promise<Outcome | 'lost' | null> {
+  if (attempt.ending.cause !== null) return null;
+  if (prev === 'started') {
+    if (attempt.policy.rerun === 'beforeStart' || lost >= limits.lostAttemptsMax) return 'lost';
+    const reason = `attempt ${attempt.identity.attempt - 1} was lost with its worker; the job runs again from its start`;
+    attempt.publisher.emit({ type: 'output.reset', data: { reason } });
+  } else if (attempt.identity.attempt > 1 && attempt.job.type === 'prompt') {
+    attempt.publisher.emit({
+      type: 'output.reset',
+      data: { reason: 'the prompt is tried again from its start' },
+    });
+  }
+  const { spec } = attempt.job;
+  return spec.type === 'command' ? runCommand(services, attempt, spec) : runPrompt(services, attempt, spec);
+}
+
+function openPublisher(
+  { log, feed, logger }: WorkerServices,
+  { id, identity, ending }: { id: string; identity: Attempt['identity']; ending: Ending },
+): EventPublisher {
+  return new EventPublisher({
+    log,
+    job: id,
+    identity,
+    onCancel: () => ending.end('cancel'),
+    onFenced: () => {
+      logger.warn(
+        { job: id, attempt: identity.attempt },
+        'another worker has this job; the attempt is stopped',
+      );
+      ending.end('fenced');
+    },
+    onChange: ({ status }, cursor) => {
+      if (status !== undefined) void feed.ring({ job: id, status, cursor }).catch(() => {});
+    },
+  });
+}
+
+/** What a finished job no longer needs; the sweeper does it where this fails. */
+async function tidy({ records }: WorkerServices, job: string): Promise<void> {
+  await records.closeOpen(job).catch(() => {});
+}
+
+const retryMs = 250;
+
+/** Repeats a question to Redis until it answers: a pickup has nothing better to do. */
+async function untilRedisAnswers<T>({ log, logger }: WorkerServices, ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      await log.connection.ready();
+      return await ask();
+    } catch (error) {
+      logger.debug({ err: error }, 'Redis did not answer; asking again');
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+}

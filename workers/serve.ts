@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { TerminalKind } from '../src/contract/job.ts';
+import { limits } from '../src/contract/limits.ts';
+import type { Config } from '../src/platform/config.ts';
+import { createSeal } from '../src/platform/seal.ts';
+import { EventLog } from '../src/store/event-log.ts';
+import { createFeed } from '../src/store/feed.ts';
+import { createInbox, createWakeListener } from '../src/store/inbox.ts';
+import { consumeQueue, type QueueConsumer } from '../src/store/job-queue.ts';
+import { JobRecords } from '../src/store/job-records.ts';
+import { connectRedis, openLogConnection } from '../src/store/redis.ts';
+import { createWorkerRegistry, type WorkerRegistry } from '../src/store/worker-registry.ts';
+import { createAdapters } from './adapters/registry.ts';
+import { runJob } from './run-job.ts';
+import type { WorkerServices } from './services.ts';
+import { reapOrphans } from './terminal/reap-orphans.ts';
+import { createTerminalTools } from './terminal/terminal-tools.ts';
+import { workerMark } from './terminal/worker-mark.ts';
+
+export interface ServeWorkerOptions {
+  config: Config;
+  redisUrl: string;
+  apiKey: string;
+  log: Logger;
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Aborts when the process should stop. */
+  stop: AbortSignal;
+}
+
+export interface WorkerReady {
+  id: string;
+  /** Best first. */
+  terminals: TerminalKind[];
+  sandbox: 'none';
+  providers: string[];
+}
+
+/**
+ * Runs one worker process until `stop` aborts: takes jobs, and on the way out lets those that run finish
+ * for `config.drainMs` before it ends them. `closed` settles when nothing of it is left.
+ */
+export async function serveWorker(
+  options: ServeWorkerOptions,
+): Promise<{ ready: WorkerReady; closed: Promise<void> }> {
+  const { config, redisUrl, log: logger, stop } = options;
+  const connection = openLogConnection(redisUrl);
+  const subscriber = connectRedis(redisUrl, 'subscriber');
+  subscriber.on('error', () => {}); // reconnects by itself
+  const services = createServices(options, { connection, subscriber });
+  const workers = createWorkerRegistry(connection.redis);
+
+  reapOrphans({ log: logger });
+  const reaping = setInterval(() => reapOrphans({ log: logger }), limits.workerHeartbeatMs);
+  const { terminals } = await services.terminals.available();
+  const beating = beatRegularly(services, { workers, config, terminals });
+  const consumer = consumeQueue(redisUrl, {
+    concurrency: config.concurrency,
+    run: (job) => runJob(services, job),
+    onError: (error) => logger.debug({ err: error }, 'the queue reports'),
+  });
+
+  const closed = (async () => {
+    if (!stop.aborted)
+      await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    await drain(services, consumer, config.drainMs);
+    clearInterval(reaping);
+    beating.stop();
+    await workers.leave(services.id).catch(() => {}); // silence says the same, later
+    subscriber.disconnect();
+    connection.close();
+  })();
+  const providers = [...new Set(services.adapters.list().map(({ provider }) => provider))];
+  return { ready: { id: services.id, terminals, sandbox: 'none', providers }, closed };
+}
+
+function createServices(
+  { config, apiKey, environment, log: logger }: ServeWorkerOptions,
+  {
+    connection,
+    subscriber,
+  }: { connection: ReturnType<typeof openLogConnection>; subscriber: ReturnType<typeof connectRedis> },
+): WorkerServices {
+  return {
+    id: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    mark: workerMark(),
+    logger,
+    log: new EventLog(connection, {
+      keepBytes: config.keepBytes,
+      keepMs: config.retentionDays * 24 * 3600 * 1000,
+    }),
+    records: new JobRecords(connection.redis),
+    inbox: createInbox(connection),
+    wake: createWakeListener(subscriber),
+    feed: createFeed(connection.redis),
+    seal: createSeal(apiKey),
+    adapters: createAdapters({ providers: config.providers }),
+    terminals: createTerminalTools({ log: logger }),
+    dataDir: config.dataDir,
+    workRoots: config.workRoots,
+    environment,
+    running: new Set(),
+  };
+}
+
+function beatRegularly(
+  { id, running, adapters, logger }: WorkerServices,
+  { workers, config, terminals }: { workers: WorkerRegistry; config: Config; terminals: TerminalKind[] },
+): { stop: () => void } {
+  const startedAt = new Date().toISOString();
+  const { concurrency } = config;
+  const models = adapters.list();
+  const beat = () => {
+    const said = { id, pid: process.pid, host: hostname(), startedAt, running: running.size, concurrency };
+    workers.beat({ ...said, sandbox: 'none', terminals, models }).catch((error: unknown) => {
+      logger.debug({ err: error }, 'a heartbeat was not heard');
+    });
+  };
+  const timer = setInterval(beat, limits.workerHeartbeatMs);
+  const first = setTimeout(beat, 200); // by then the connection is there
+  return {
+    stop: () => {
+      clearTimeout(first);
+      clearInterval(timer);
+    },
+  };
+}
+
+/** Takes nothing new, gives what runs its time, ends the rest, and waits until all of it has ended. */
+async function drain(
+  { running, logger }: WorkerServices,
+  consumer: QueueConsumer,
+  drainMs: number,
+): Promise<void> {
+  await consumer.pause().catch(() => {});
+  if (running.size > 0)
+    logger.info({ jobs: running.size, drainMs }, 'stopping: waiting for the jobs that run');
+  const deadline = performance.now() + drainMs;
+  while (running.size > 0 && performance.now() < deadline) await pause(50);
+  for (const ending of running) ending.end('drain');
+  await Promise.race([consumer.close().catch(() => {}), pause(closeMsMax)]);
+}
+
+/** Time for terminate's graces; a Redis that is away must not keep the process. */
+const closeMsMax = limits.interruptGraceMs + limits.terminateGraceMs + 2000;
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

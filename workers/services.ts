@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+import type { Seal } from '../src/platform/seal.ts';
+import type { EventLog } from '../src/store/event-log.ts';
+import type { Feed } from '../src/store/feed.ts';
+import type { Inbox, WakeListener } from '../src/store/inbox.ts';
+import type { JobRecords } from '../src/store/job-records.ts';
+import type { Adapters } from './adapters/registry.ts';
+import type { Ending } from './ending.ts';
+import type { TerminalTools } from './terminal/terminal-tools.ts';
+
+/** Everything an attempt stands on, made once by the door and handed down. */
+export interface WorkerServices {
+  /** Names this worker to people and in Redis. */
+  id: string;
+  logger: Logger;
+  log: EventLog;
+  records: JobRecords;
+  inbox: Inbox;
+  wake: WakeListener;
+  feed: Feed;
+  seal: Seal;
+  adapters: Adapters;
+  terminals: TerminalTools;
+  /** Tells the processes of this worker's jobs from all others, also after its death. */
+  mark: string;
+  dataDir: string;
+  workRoots: readonly string[];
+  /** The environment of this process, from which commands get the harmless part. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Attempts that run now, by their pickup: never by job, which may be picked up twice. */
+  running: Set<Ending>;
+}
