@@ -133,6 +133,20 @@ export const limits = {
   /** The one-time link, and the browser session made from it. */
   loginLinkMs: 15 * MINUTE_MS,
   sessionMs: 30 * DAY_MS,
+  /** Linux and macOS take socket paths of 107 and 103 bytes; longer ones move to the temporary folder. */
+  socketPathBytesMax: 103,
+  /** A Redis that says nothing at all for this long hangs. One that says LOADING may take its time. */
+  redisSilentMsMax: 30 * SECOND_MS,
+  /** Its last write to disk takes this long at most, then it is killed: its log on disk is whole anyway. */
+  redisStopMsMax: 10 * SECOND_MS,
+  /** The private Redis' own log is begun anew at this size. */
+  redisLogBytesMax: MIB,
+  /** Bringing a Redis: seven megabytes and the package lists before them. */
+  packageFetchMsMax: 3 * MINUTE_MS,
+  /** A process that died is started again after the first of these, doubled up to the second; a life of the third forgets. */
+  restartMsMin: 250,
+  restartMsMax: 5 * SECOND_MS,
+  restartForgetMs: 30 * SECOND_MS,
   /** Requests: headers and body must arrive, and sockets must move, within these. */
   requestMsMax: 30 * SECOND_MS,
   connectionMsMax: 2 * MINUTE_MS,

@@ -1,0 +1,15 @@
+import type { TestProject } from 'vitest/node';
+import { startTestRedis } from './private-redis.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** One Redis for all suites that do it no harm; each uses keys (or ids) of its own. */
+    redisUrl: string;
+  }
+}
+
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const redis = await startTestRedis();
+  project.provide('redisUrl', redis.url);
+  return () => redis.close();
+}
