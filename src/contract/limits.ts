@@ -51,7 +51,7 @@ export const limits = {
   /** The wait before a counted retry: long enough for a hiccup to pass, short enough for a person to wait. */
   retryMsMin: SECOND_MS,
   retryMsMax: MINUTE_MS,
-  /** The wait after a rate limit without a hint, and how many in a row before the job is given up (half a day). */
+  /** The wait after a rate limit without a hint, and how many of them before the job is given up (half a day). */
   parkMsMin: 5 * SECOND_MS,
   parkMsMax: 5 * MINUTE_MS,
   parksMax: 300,

@@ -11,7 +11,7 @@ export interface FailedAttempt {
   attempts: number;
   /** Attempts used before this one; parked and lost ones were never counted. */
   used: number;
-  /** Failures in a row, right before this one, that were parked. Default 0. */
+  /** Failures before this one that were parked. Default 0. */
   parked?: number;
   /** In [0, 1). Spreads the retries of many jobs that failed together. */
   random: number;
@@ -24,7 +24,7 @@ export type RetryDecision = { retry: false } | { retry: true; delayMs: number; c
  * Decides what follows a failed attempt. Three ways to try again, everything else is final:
  *
  * - park: the provider limits the rate. Nothing was done, so nothing is counted. The wait is what the
- *   provider names, else it grows from 5 s to 5 min. After `limits.parksMax` in a row it is final.
+ *   provider names, else it grows from 5 s to 5 min. After `limits.parksMax` of them it is final.
  * - back off: the fault may pass. The attempt counts; the wait grows from 1 s to 60 s.
  * - now: our own worker was stopped. Nothing is counted, nothing is waited for.
  */

@@ -117,7 +117,7 @@ describe('decideRetry', () => {
     expect(delayOf(shortest)).toBe(5000);
   });
 
-  it('gives up a job that was parked too many times in a row', () => {
+  it('gives up a job that was parked too many times', () => {
     const parkedFor = (parks: number) =>
       decideRetry({ code: 'provider_rate_limited', attempts: 3, used: 0, parked: parks, random: 0 }).retry;
     expect(parkedFor(limits.parksMax - 1)).toBe(true);

@@ -236,6 +236,14 @@ describe('Tool calls of an OpenAI-compatible server may come', () => {
     expect(calls).toEqual([{ id: 'a', name: 'one', arguments: { n: 1 } }]);
   });
 
+  it('with an index only in the first piece', async () => {
+    const calls = await callsOf(
+      call({ index: 0, id: 'a', function: { name: 'one', arguments: '{"n"' } }),
+      call({ function: { arguments: ':1}' } }),
+    );
+    expect(calls).toEqual([{ id: 'a', name: 'one', arguments: { n: 1 } }]);
+  });
+
   it('interleaved, the id repeated in every piece', async () => {
     const calls = await callsOf(
       call({ index: 0, id: 'a', function: { name: 'one', arguments: '{"n"' } }),
@@ -258,6 +266,28 @@ describe('Tool calls of an OpenAI-compatible server may come', () => {
     const piece = call({ index: 0, function: { arguments: 'x'.repeat(1024 * 1024) } });
     fake.scriptRaw(streams(piece, piece, piece, piece, piece, stop));
     expect((await failureOf()).failureClass).toBe('unavailable');
+  });
+});
+
+describe('An aborted call to an OpenAI-compatible server', () => {
+  it.each([
+    ['before the answer', () => undefined],
+    [
+      'in the answer',
+      (response: ServerResponse) => {
+        begin(response);
+        response.flushHeaders();
+      },
+    ],
+  ])('ends without a failure %s', async (_when, play) => {
+    fake.scriptRaw(play);
+    const arrived = fake.nextRequest();
+    const stop = new AbortController();
+    const adapter = createOpenAiCompatible({ name: 'fake', baseUrl: fake.baseUrl, models: [] });
+    const pending = adapter.stream(request, stop.signal)[Symbol.asyncIterator]().next();
+    await arrived;
+    stop.abort();
+    expect(await pending).toEqual({ done: true, value: undefined });
   });
 });
 
@@ -302,6 +332,11 @@ describe('A failing OpenAI-compatible server is classified', () => {
     );
     expect((await failureOf()).failureClass).toBe('overloaded');
     expect((await failureOf()).failureClass).toBe('unavailable');
+  });
+
+  it('by its status before the type of its error, which many servers leave vague', async () => {
+    fake.scriptRaw(refuses(503, '{"error":{"type":"invalid_request_error","message":"busy"}}'));
+    expect((await failureOf()).failureClass).toBe('overloaded');
   });
 
   it('as cut when a clean end comes too early', async () => {
