@@ -25,10 +25,12 @@ export interface RedisAddress {
   tls?: Record<string, never>;
 }
 
-/** Reads `redis://`, `rediss://` or `unix:///path`. */
+/** Reads `redis://host:port/db`, `rediss://...` or `unix:///path?db=0`. */
 export function redisAddress(url: string): RedisAddress {
   const parsed = new URL(url);
-  if (parsed.protocol === 'unix:') return { path: decodeURIComponent(parsed.pathname) };
+  if (parsed.protocol === 'unix:') {
+    return { path: decodeURIComponent(parsed.pathname), db: Number(parsed.searchParams.get('db') ?? '0') };
+  }
   return {
     host: parsed.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
     port: parsed.port === '' ? 6379 : Number(parsed.port),

@@ -1,0 +1,47 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { EventDraft } from '../../src/contract/event.ts';
+import { coalesce } from '../../src/core/coalesce.ts';
+
+const delta = fc.oneof(
+  fc.record({ type: fc.constant('text.delta' as const), data: fc.record({ text: fc.string() }) }),
+  fc.record({
+    type: fc.constant('output.delta' as const),
+    data: fc.record({ stream: fc.constantFrom('stdout' as const, 'stderr' as const), text: fc.string() }),
+  }),
+  fc.record({ type: fc.constant('output.reset' as const), data: fc.record({ reason: fc.string() }) }),
+);
+
+describe('joining events', () => {
+  it('never changes what is said, by whom, or in which order', () => {
+    fc.assert(
+      fc.property(fc.array(delta), fc.integer({ min: 1, max: 40 }), (events, bytesMax) => {
+        const joined: EventDraft[] = [];
+        for (const event of events) {
+          const last = joined.at(-1);
+          const both = last && coalesce(last, event, bytesMax);
+          if (both) joined[joined.length - 1] = both;
+          else joined.push(event);
+        }
+        expect(spoken(joined)).toEqual(spoken(events));
+      }),
+    );
+  });
+
+  it('keeps bytes that are not text apart', () => {
+    const text: EventDraft = { type: 'output.delta', data: { stream: 'tty', text: 'a' } };
+    const bytes: EventDraft = { type: 'output.delta', data: { stream: 'tty', base64: '/w==' } };
+    expect(coalesce(text, bytes, 100)).toBeNull();
+    expect(coalesce(bytes, text, 100)).toBeNull();
+  });
+});
+
+/** Characters with their source, in order. */
+function spoken(events: readonly EventDraft[]): string[] {
+  return events.flatMap((event) => {
+    if (event.type === 'text.delta') return [...event.data.text].map((letter) => `text:${letter}`);
+    if (event.type === 'output.delta')
+      return [...(event.data.text ?? '')].map((letter) => `${event.data.stream}:${letter}`);
+    return [JSON.stringify(event)];
+  });
+}

@@ -1,0 +1,153 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { type ApiReady, serveApi } from '../../src/api/serve.ts';
+import type { JobEvent } from '../../src/contract/event.ts';
+import type { Job, JobSubmission } from '../../src/contract/job.ts';
+import type { Config } from '../../src/platform/config.ts';
+import { serveWorker } from '../../workers/serve.ts';
+import { emptyDatabase } from './redis.ts';
+
+export const apiKey = `llmx_test_${'k'.repeat(40)}`;
+
+export interface TestService {
+  baseUrl: string;
+  redisUrl: string;
+  ready: ApiReady;
+  config: Config;
+  /** Starts another API process (in this one) on the same Redis. */
+  addApi(): Promise<{ baseUrl: string; close(): Promise<void> }>;
+  addWorker(): Promise<{ close(): Promise<void> }>;
+  request(
+    path: string,
+    options?: { body?: unknown; method?: string; headers?: Record<string, string> },
+  ): Promise<Response>;
+  submit(body: JobSubmission, headers?: Record<string, string>): Promise<Job>;
+  /** Waits for the end of a job and answers it. */
+  finished(id: string): Promise<Job>;
+  /** Submits, waits for the end, and answers the job with all its events. */
+  run(body: JobSubmission): Promise<{ job: Job; events: JobEvent[] }>;
+  events(id: string): Promise<JobEvent[]>;
+  close(): Promise<void>;
+}
+
+/** The whole service on a real Redis: one API and `workers` workers, in this process, on a free port. */
+export async function startService(
+  options: { workers?: number; config?: Partial<Config>; redisUrl?: string } = {},
+): Promise<TestService> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-test-'));
+  const redisUrl = options.redisUrl ?? (await emptyDatabase());
+  const config: Config = {
+    host: '127.0.0.1',
+    port: 0,
+    redisUrl,
+    logLevel: 'silent',
+    dataDir,
+    apiKey,
+    workers: 1,
+    concurrency: 16,
+    providers: [],
+    redisServer: null,
+    allowedHosts: [],
+    publicUrl: null,
+    workRoots: [],
+    retentionDays: 7,
+    keepBytes: 8 * 1024 * 1024,
+    drainMs: 0,
+    ...options.config,
+  };
+  const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
+  const closers: (() => Promise<void>)[] = [];
+
+  const start = async <Ready>(
+    serve: (stop: AbortSignal) => Promise<{ ready: Ready; closed: Promise<void> }>,
+  ) => {
+    const stop = new AbortController();
+    const { ready, closed } = await serve(stop.signal);
+    const close = async () => {
+      stop.abort();
+      await closed;
+    };
+    closers.push(close);
+    return { ready, close };
+  };
+  const addApi = async () => {
+    const api = await start((stop) => serveApi({ config, redisUrl, apiKey, version: '0.0.0', log, stop }));
+    return { ...api, baseUrl: api.ready.address };
+  };
+  const addWorker = () =>
+    start((stop) => serveWorker({ config, redisUrl, apiKey, log, environment: process.env, stop }));
+
+  const { ready, baseUrl } = await addApi();
+  for (let count = 0; count < (options.workers ?? 1); count += 1) await addWorker();
+
+  const request: TestService['request'] = (path, { body, method, headers } = {}) =>
+    fetch(baseUrl + path, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: {
+        authorization: `Bearer ${apiKey}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const submit: TestService['submit'] = async (body, headers = {}) => {
+    const response = await request('/v1/jobs', { body, headers });
+    if (response.status !== 202) throw new TypeError(`submit: ${response.status} ${await response.text()}`);
+    return (await response.json()) as Job;
+  };
+  const events: TestService['events'] = async (id) => {
+    const all: JobEvent[] = [];
+    for (let after = ''; ; ) {
+      const response = await request(`/v1/jobs/${id}/events?limit=1000${after && `&after=${after}`}`);
+      const page = (await response.json()) as { events: JobEvent[]; next: string };
+      all.push(...page.events);
+      if (page.events.length < 1000) return all;
+      after = page.next;
+    }
+  };
+  const finished: TestService['finished'] = async (id) => {
+    for (;;) {
+      const page = await (
+        await request(`/v1/jobs/${id}/events?wait=30&limit=1000&after=${(await get(id)).cursor}`)
+      ).json();
+      if (page.ended) return get(id);
+    }
+  };
+  const get = async (id: string) => (await (await request(`/v1/jobs/${id}`)).json()) as Job;
+  const run: TestService['run'] = async (body) => {
+    const { id } = await submit(body);
+    const job = await finished(id);
+    return { job, events: await events(id) };
+  };
+  const close = async () => {
+    for (const closer of closers.reverse()) await closer();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return {
+    baseUrl,
+    redisUrl,
+    ready,
+    config,
+    addApi,
+    addWorker,
+    request,
+    submit,
+    finished,
+    run,
+    events,
+    close,
+  };
+}
+
+/** The text of a job's output, from its events. */
+export function outputOf(events: readonly JobEvent[], stream?: 'stdout' | 'stderr' | 'tty'): string {
+  const parts = events.map((event) => {
+    if (event.type !== 'output.delta' || (stream && event.data.stream !== stream)) return Buffer.alloc(0);
+    return event.data.text === undefined
+      ? Buffer.from(event.data.base64 ?? '', 'base64')
+      : Buffer.from(event.data.text);
+  });
+  return Buffer.concat(parts).toString('utf8');
+}
