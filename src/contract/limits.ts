@@ -147,6 +147,20 @@ export const limits = {
   restartMsMin: 250,
   restartMsMax: 5 * SECOND_MS,
   restartForgetMs: 30 * SECOND_MS,
+  /** A key that is reachable from other machines must withstand guessing. */
+  publicApiKeyLengthMin: 32,
+  /** Worker processes under one `up`, and jobs at once in one: beyond these a value is a slip of the keyboard. */
+  workersMax: 64,
+  concurrencyMax: 1000,
+  retentionDaysMax: 3650,
+  /** Room for a few dozen of the largest events, and what fits in any Redis. */
+  keepBytesMin: MIB,
+  keepBytesMax: 1024 * MIB,
+  /** Jobs may take this long to finish when the service stops: by default, and at most. */
+  drainMsDefault: 10 * SECOND_MS,
+  drainMsMax: HOUR_MS,
+  /** A file with a secret or with the providers. */
+  configFileBytesMax: MIB,
   /** Requests: headers and body must arrive, and sockets must move, within these. */
   requestMsMax: 30 * SECOND_MS,
   connectionMsMax: 2 * MINUTE_MS,

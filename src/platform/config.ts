@@ -1,3 +1,14 @@
+import { isAbsolute, resolve } from 'node:path';
+import { limits } from '../contract/limits.ts';
+import { ConfigReader } from './config-reader.ts';
+import { configVariableNames, isSecret } from './config-variables.ts';
+import type { Environment } from './environment.ts';
+import { isLoopback } from './loopback.ts';
+import { nearestName } from './nearest-name.ts';
+import { readPlaces } from './places.ts';
+import { readProviders } from './providers-file.ts';
+import { exitCodes, StartError } from './start-error.ts';
+
 /** An OpenAI-compatible server from the file that `LLMMIXER_PROVIDERS` names. */
 export interface ProviderConfig {
   name: string;
@@ -9,13 +20,15 @@ export interface ProviderConfig {
   models: string[];
 }
 
+const logLevels = ['info', 'fatal', 'error', 'warn', 'debug', 'trace', 'silent'] as const;
+
 /** The whole configuration, checked and with every default filled in. */
 export interface Config {
   host: string;
   port: number;
   /** null: a private Redis in `dataDir`. */
   redisUrl: string | null;
-  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  logLevel: (typeof logLevels)[number];
   dataDir: string;
   /** null: a key is generated in `dataDir`. */
   apiKey: string | null;
@@ -32,4 +45,82 @@ export interface Config {
   retentionDays: number;
   keepBytes: number;
   drainMs: number;
+}
+
+/** What is wrong with the configuration: all of it, a line each. */
+export class ConfigError extends StartError {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(exitCodes.misconfigured, faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/**
+ * Reads the configuration from the environment and the files it names, and fills in the defaults. An empty
+ * variable counts as absent.
+ * @throws {ConfigError} with all faults.
+ */
+export function readConfig(env: Environment): Config {
+  const reader = new ConfigReader(env);
+  const config: Config = {
+    host: reader.text('HOST') ?? '',
+    port: reader.integer('PORT', { min: 0, max: 65_535 }),
+    redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:', 'unix:']),
+    logLevel: reader.oneOf('LOG_LEVEL', logLevels),
+    dataDir: env.LLMMIXER_DATA_DIR ? resolve(env.LLMMIXER_DATA_DIR) : readPlaces(env).dataDir,
+    apiKey: reader.text('LLMMIXER_API_KEY'),
+    workers: reader.integer('LLMMIXER_WORKERS', { min: 1, max: limits.workersMax }),
+    concurrency: reader.integer('LLMMIXER_CONCURRENCY', { min: 1, max: limits.concurrencyMax }),
+    providers: readProviders(reader),
+    redisServer: reader.text('LLMMIXER_REDIS_SERVER'),
+    allowedHosts: reader.list('LLMMIXER_ALLOWED_HOSTS', ',', hostFault),
+    publicUrl: reader.url('LLMMIXER_PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, '') ?? null,
+    workRoots: reader.list('LLMMIXER_WORK_ROOTS', ':', (root) =>
+      isAbsolute(root) ? null : 'is not an absolute path',
+    ),
+    retentionDays: reader.integer('LLMMIXER_RETENTION_DAYS', { min: 1, max: limits.retentionDaysMax }),
+    keepBytes: reader.integer('LLMMIXER_KEEP_BYTES', { min: limits.keepBytesMin, max: limits.keepBytesMax }),
+    drainMs: reader.integer('LLMMIXER_DRAIN_MS', { min: 0, max: limits.drainMsMax }),
+  };
+  const faults = [...reader.faults, ...keyFaults(config)];
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}
+
+/** What looks like a mistake but stops nothing: variables of ours that are none, keys that are not there. */
+export function configWarnings(env: Environment, config: Config): string[] {
+  const secretFiles = configVariableNames.filter(isSecret).map((name) => `${name}_FILE`);
+  const keyVariables = config.providers.flatMap(({ keyVariable }) =>
+    keyVariable === undefined ? [] : [keyVariable, `${keyVariable}_FILE`],
+  );
+  const known = new Set([...configVariableNames, ...secretFiles, ...keyVariables]);
+  const unknown = Object.keys(env).filter((name) => name.startsWith('LLMMIXER_') && !known.has(name));
+  const nearest = (name: string): string => {
+    const found = nearestName(name, [...known]);
+    return found === null ? '' : `; did you mean ${found}?`;
+  };
+  return [
+    ...unknown.map((name) => `${name} is not a variable of LLMMixer and does nothing${nearest(name)}`),
+    ...config.providers
+      .filter(({ key, keyVariable }) => keyVariable !== undefined && key === undefined)
+      .map(({ name, keyVariable }) => `${keyVariable} is not set, so prompts to ${name}/ will fail`),
+  ];
+}
+
+function hostFault(host: string): string | null {
+  return /^[a-z0-9.-]+$|^\[[0-9a-f:.]+\]$/i.test(host) ? null : 'is not a host name without port';
+}
+
+function keyFaults({ host, apiKey }: Config): string[] {
+  const faults: string[] = [];
+  if (apiKey !== null && !/^[\x21-\x7e]+$/.test(apiKey))
+    faults.push('LLMMIXER_API_KEY must be printable ASCII without spaces, since it travels in a header.');
+  if (!isLoopback(host) && (apiKey?.length ?? 0) < limits.publicApiKeyLengthMin)
+    faults.push(
+      `HOST ${host} is reached from other machines, so LLMMIXER_API_KEY must be set, with at least ${limits.publicApiKeyLengthMin} characters.`,
+    );
+  return faults;
 }

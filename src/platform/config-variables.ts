@@ -1,0 +1,77 @@
+import { limits } from '../contract/limits.ts';
+
+export interface ConfigVariable {
+  /** As people read it; empty where there is none. */
+  default: string;
+  description: string;
+  /** May also be given as the name of a file, in the variable with `_FILE` at its end. */
+  secret?: true;
+}
+
+/** Every variable of the service. What is not here is not read. */
+export const configVariables = {
+  HOST: {
+    default: '127.0.0.1',
+    description: 'Address to listen on. One that other machines reach needs `LLMMIXER_API_KEY`.',
+  },
+  PORT: { default: '4400', description: 'Port to listen on; 0 takes a free one.' },
+  REDIS_URL: {
+    default: '',
+    description:
+      '`redis://`, `rediss://` or `unix:///path`. Without it a private Redis runs in the data folder.',
+    secret: true,
+  },
+  LOG_LEVEL: {
+    default: 'info',
+    description: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
+  },
+  LLMMIXER_DATA_DIR: {
+    default: '$XDG_DATA_HOME/llmmixer',
+    description: 'Folder of the private Redis, the generated key and the workspaces of jobs.',
+  },
+  LLMMIXER_API_KEY: {
+    default: '',
+    description: 'The key clients send. Without it one is generated in the data folder.',
+    secret: true,
+  },
+  LLMMIXER_WORKERS: { default: '1', description: 'Worker processes under `llmmixer up`.' },
+  LLMMIXER_CONCURRENCY: { default: '16', description: 'Jobs at once in one worker.' },
+  LLMMIXER_PROVIDERS: {
+    default: '',
+    description:
+      'JSON file of OpenAI-compatible servers: a list of `{name, baseUrl, keyVariable?, models?}`.',
+  },
+  LLMMIXER_REDIS_SERVER: {
+    default: '',
+    description: 'Program to run as the private Redis instead of looking for one.',
+  },
+  LLMMIXER_ALLOWED_HOSTS: {
+    default: '',
+    description: 'Host names beside loopback under which the service is reached, separated by commas.',
+  },
+  LLMMIXER_PUBLIC_URL: {
+    default: '',
+    description: 'Address under which people reach the service, where a proxy stands before it.',
+  },
+  LLMMIXER_WORK_ROOTS: {
+    default: '',
+    description: 'Folders in which a job may ask for a `cwd`, separated by colons.',
+  },
+  LLMMIXER_RETENTION_DAYS: { default: '7', description: 'Days a job is kept after it ended.' },
+  LLMMIXER_KEEP_BYTES: {
+    default: String(limits.logBytesDefault),
+    description: "Bytes kept of one job's log: its unbroken tail.",
+  },
+  LLMMIXER_DRAIN_MS: {
+    default: String(limits.drainMsDefault),
+    description: 'Time running jobs get to finish when the service stops.',
+  },
+} as const satisfies Record<string, ConfigVariable>;
+
+export type ConfigVariableName = keyof typeof configVariables;
+export const configVariableNames = Object.keys(configVariables) as ConfigVariableName[];
+
+/** Whether the variable may be given as a file. */
+export function isSecret(name: ConfigVariableName): boolean {
+  return 'secret' in configVariables[name];
+}

@@ -1,0 +1,2 @@
+/** What a door hands down of `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
