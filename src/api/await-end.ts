@@ -1,8 +1,13 @@
 import type { Job } from '../contract/job.ts';
+import { patience } from './patience.ts';
 import type { Services } from './services.ts';
 
 /** Waits until the job has ended; answers it, or null when it has not after `ms` milliseconds. */
-export async function awaitEnd({ hub, records }: Services, id: string, ms: number): Promise<Job | null> {
+export async function awaitEnd(
+  { hub, records, draining }: Services,
+  id: string,
+  ms: number,
+): Promise<Job | null> {
   let check = () => {};
   const attachment = hub.attach(id, {
     onArrival: ({ frames }) => {
@@ -10,26 +15,20 @@ export async function awaitEnd({ hub, records }: Services, id: string, ms: numbe
     },
     onDoubt: () => check(),
   });
-  const deadline = performance.now() + ms;
+  const waiting = patience(ms, draining);
   try {
-    await Promise.race([attachment.subscribed, pause(ms)]);
+    await Promise.race([attachment.subscribed, waiting.over]);
     for (;;) {
       const changed = new Promise<void>((resolve) => {
         check = resolve;
       });
       const job = await records.get(id);
       if (job === null || job.finishedAt !== null) return job;
-      const left = deadline - performance.now();
-      if (left <= 0) return null;
-      await Promise.race([changed, pause(left)]);
+      if (waiting.isOver()) return null;
+      await Promise.race([changed, waiting.over]);
     }
   } finally {
+    waiting.end();
     attachment.detach();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
 }

@@ -3,6 +3,7 @@ import type { EventPage } from '../contract/stream.ts';
 import { formatCursor, type Position } from '../core/cursor.ts';
 import { decideStart } from '../core/merge.ts';
 import { Frame } from './fan-out/frame.ts';
+import { patience } from './patience.ts';
 import { jobNotFound, requireJob } from './routes/jobs.ts';
 import type { Services } from './services.ts';
 
@@ -22,19 +23,19 @@ export async function readEventPage(
   let news = () => {};
   const attachment =
     request.waitMs > 0 ? services.hub.attach(job, { onArrival: () => news(), onDoubt: () => news() }) : null;
-  const deadline = performance.now() + request.waitMs;
+  const waiting = patience(request.waitMs, services.draining);
   try {
-    await attachment?.subscribed;
+    await Promise.race([attachment?.subscribed, waiting.over]);
     for (;;) {
       const changed = new Promise<void>((resolve) => {
         news = resolve;
       });
       const page = await readOnce(services, job, request);
-      const leftMs = deadline - performance.now();
-      if (page.events.length > 0 || page.notices.length > 0 || page.ended || leftMs <= 0) return page;
-      await Promise.race([changed, new Promise((resolve) => setTimeout(resolve, leftMs).unref())]);
+      if (page.events.length > 0 || page.notices.length > 0 || page.ended || waiting.isOver()) return page;
+      await Promise.race([changed, waiting.over]);
     }
   } finally {
+    waiting.end();
     attachment?.detach();
   }
 }

@@ -56,7 +56,9 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
     auth: { ...config, apiKey: options.apiKey, port: () => port },
   });
   const closeAll = async () => {
+    const impatience = setTimeout(() => app.server.closeAllConnections(), closeGraceMs);
     await app.close();
+    clearTimeout(impatience);
     stopSweeping();
     services.hub.close();
     services.feedHub.close();
@@ -80,6 +82,12 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
   });
   return { ready: { address, loginLink: await loginLink(services, address) }, closed };
 }
+
+/**
+ * Answers under way get this long. Then every connection is cut, because a browser also keeps some open
+ * that never carried a request, and `close` would wait for those as well.
+ */
+const closeGraceMs = 500;
 
 function createServices({
   config,
@@ -119,7 +127,7 @@ function createServices({
     sessions: createSessions(redis),
     seal: createSeal(apiKey),
     streams: new OpenStreams(),
-    isDraining: () => stop.aborted,
+    draining: stop,
   };
 }
 

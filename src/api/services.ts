@@ -27,6 +27,6 @@ export interface Services {
   sessions: Sessions;
   seal: Seal;
   streams: OpenStreams;
-  /** true once the process has been asked to stop. */
-  isDraining: () => boolean;
+  /** Aborts when the process is asked to stop: nothing new is taken, and nobody is kept waiting. */
+  draining: AbortSignal;
 }

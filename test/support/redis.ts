@@ -2,9 +2,13 @@ import { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import { redisAddress } from '../../src/store/redis.ts';
 
-/** The shared Redis of the suites; each test file that runs beside another has a database of its own, emptied first. */
-export async function emptyDatabase(): Promise<string> {
-  const url = `${inject('redisUrl')}?db=${process.env.VITEST_POOL_ID ?? '1'}`;
+/**
+ * A database on the shared Redis of the suites, emptied first. Each test file that runs beside another
+ * has its own; `extra` gives a further one to a test that needs two.
+ */
+export async function emptyDatabase(extra: 0 | 1 = 0): Promise<string> {
+  const database = (Number(process.env.VITEST_POOL_ID ?? '1') % 8) + extra * 8;
+  const url = `${inject('redisUrl')}?db=${database}`;
   const redis = new Redis(redisAddress(url));
   await redis.flushdb();
   redis.disconnect();

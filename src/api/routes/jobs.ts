@@ -24,7 +24,7 @@ export function jobRoutes(services: Services): FastifyPluginAsyncTypebox {
         },
       },
       async (request, reply) => {
-        if (services.isDraining()) throw drainingProblem();
+        if (services.draining.aborted) throw drainingProblem();
         const idempotencyKey = request.headers['idempotency-key'];
         const { body, actor } = request;
         const { job, replayed } = await submitJob(services, { body, idempotencyKey, actor });

@@ -72,10 +72,10 @@ export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
       },
     );
 
-    async function checkReadiness({ isDraining }: Services): Promise<Readiness> {
+    async function checkReadiness({ draining }: Services): Promise<Readiness> {
       const reasons: string[] = [];
       const warnings: string[] = [];
-      if (isDraining()) reasons.push('This process is stopping.');
+      if (draining.aborted) reasons.push('This process is stopping.');
       const answered =
         log.connection.runId() !== null && (await log.connection.redis.ping().catch(() => null));
       if (!answered) reasons.push('Redis does not answer.');

@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import type { JobEvent } from '../../src/contract/event.ts';
+import type { ClientMessage, ServerMessage } from '../../src/contract/stream.ts';
+import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+interface Client {
+  received: ServerMessage[];
+  send(message: ClientMessage | string): void;
+  until<T extends ServerMessage>(fits: (message: ServerMessage) => message is T): Promise<T>;
+  eventsOf(job: string): JobEvent[];
+  closed: Promise<{ code: number; reason: string }>;
+  close(): void;
+}
+
+async function connect(
+  headers: Record<string, string> = { authorization: `Bearer ${apiKey}` },
+): Promise<Client> {
+  const socket = new WebSocket(`${service.baseUrl.replace('http', 'ws')}/v1/ws`, 'llmmixer.v1', { headers });
+  const received: ServerMessage[] = [];
+  socket.on('message', (bytes) => received.push(JSON.parse(bytes.toString())));
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+  });
+  await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject));
+  return {
+    received,
+    closed,
+    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+    until: async (fits) => {
+      await expect.poll(() => received.some(fits), { timeout: 20_000, interval: 10 }).toBe(true);
+      return received.find(fits) as never;
+    },
+    eventsOf: (job) =>
+      received.flatMap((message) =>
+        message.op === 'event' && 'key' in message.event && message.event.job === job ? [message.event] : [],
+      ),
+    close: () => socket.close(),
+  };
+}
+
+const isAck =
+  (msg: string) =>
+  (message: ServerMessage): message is ServerMessage & { op: 'ack' } =>
+    message.op === 'ack' && message.msg === msg;
+const isNack =
+  (msg: string) =>
+  (message: ServerMessage): message is ServerMessage & { op: 'nack' } =>
+    message.op === 'nack' && message.msg === msg;
+const ended =
+  (job: string) =>
+  (message: ServerMessage): message is ServerMessage & { op: 'event' } =>
+    message.op === 'event' &&
+    message.event.type === 'job.ended' &&
+    'key' in message.event &&
+    message.event.job === job;
+
+describe('the WebSocket', () => {
+  it('follows many jobs on one socket, each whole and in order', async () => {
+    const client = await connect();
+    const jobs = await Promise.all(
+      [1, 2, 3].map((n) =>
+        service.submit({ type: 'command', shell: `for i in 1 2 3 4 5; do echo ${n}-$i; sleep 0.02; done` }),
+      ),
+    );
+    for (const { id } of jobs) client.send({ op: 'subscribe', job: id });
+    for (const { id } of jobs) {
+      await client.until(ended(id));
+      expect(client.eventsOf(id)).toEqual(await service.events(id));
+    }
+    client.close();
+  });
+
+  it('types into a job, resizes and cancels it, and acknowledges each message', async () => {
+    const client = await connect();
+    const { id } = await service.submit({ type: 'command', argv: ['cat'], interactive: true });
+    client.send({ op: 'subscribe', job: id, msg: 's' });
+    await client.until(isAck('s'));
+    await expect.poll(() => client.eventsOf(id).some(({ type }) => type === 'job.started')).toBe(true);
+    client.send({ op: 'input', job: id, msg: 'm1', text: 'over the wire\r' });
+    await client.until(isAck('m1'));
+    client.send({ op: 'resize', job: id, msg: 'm2', cols: 100, rows: 30 });
+    await client.until(isAck('m2'));
+    await expect
+      .poll(() => outputOf(client.eventsOf(id)).split('over the wire').length, { timeout: 20_000 })
+      .toBe(3);
+    client.send({ op: 'cancel', job: id, msg: 'm3', reason: 'done' });
+    await client.until(isAck('m3'));
+    await client.until(ended(id));
+    expect(await service.finished(id)).toMatchObject({ status: 'cancelled' });
+    client.close();
+  });
+
+  it('has no second effect for a message that is repeated on another socket', async () => {
+    const { id } = await service.submit({
+      type: 'command',
+      shell: 'while read line; do echo "<$line>"; [ "$line" = end ] && exit; done',
+      interactive: true,
+    });
+    const first = await connect();
+    first.send({ op: 'subscribe', job: id });
+    await expect.poll(() => first.eventsOf(id).some(({ type }) => type === 'job.started')).toBe(true);
+    first.send({ op: 'input', job: id, msg: 'once', text: 'hello\r' });
+    await first.until(isAck('once'));
+    first.close();
+    const second = await connect();
+    second.send({ op: 'input', job: id, msg: 'once', text: 'hello\r' });
+    await second.until(isAck('once'));
+    second.send({ op: 'input', job: id, msg: 'last', text: 'end\r' });
+    await service.finished(id);
+    expect(outputOf(await service.events(id)).match(/<hello>/g)).toHaveLength(1);
+    second.close();
+  });
+
+  it('resumes behind a cursor, and says caught up to who has everything', async () => {
+    const { job, events } = await service.run({ type: 'command', shell: 'echo one; echo two' });
+    const client = await connect();
+    client.send({ op: 'subscribe', job: job.id, after: events[1]?.id ?? '' });
+    await client.until(ended(job.id));
+    expect(client.eventsOf(job.id)).toEqual(events.slice(2));
+    const other = await connect();
+    other.send({ op: 'subscribe', job: job.id, after: job.cursor });
+    const control = await other.until(
+      (message): message is ServerMessage & { op: 'control' } => message.op === 'control',
+    );
+    expect(control).toEqual({ op: 'control', type: 'caught.up', job: job.id, data: {} });
+    expect(other.eventsOf(job.id)).toEqual([]);
+    client.close();
+    other.close();
+  });
+
+  it('refuses what cannot be done and goes on', async () => {
+    const client = await connect();
+    const { job } = await service.run({ type: 'command', shell: 'true' });
+    const unknown = 'job_01jc0000000000000000000000';
+    client.send({ op: 'subscribe', job: unknown, msg: 'a' });
+    expect((await client.until(isNack('a'))).problem.code).toBe('job_not_found');
+    client.send({ op: 'input', job: job.id, msg: 'b', text: 'x' });
+    expect((await client.until(isNack('b'))).problem.code).toBe('job_not_running');
+    client.send({ op: 'subscribe', job: job.id, after: 'nonsense', msg: 'c' });
+    expect((await client.until(isNack('c'))).problem.code).toBe('invalid_cursor');
+    client.send({ op: 'ping' });
+    await client.until((message): message is ServerMessage & { op: 'pong' } => message.op === 'pong');
+    client.close();
+  });
+
+  it.each(['no json', '{"op":"dance"}', '{"op":"input","job":"x"}', '{"op":"ping","extra":1}'])(
+    'closes with 4400 on %s',
+    async (text) => {
+      const client = await connect();
+      client.send(text);
+      expect((await client.closed).code).toBe(4400);
+    },
+  );
+
+  it('closes with 1009 on a message that is too large', async () => {
+    const client = await connect();
+    client.send(JSON.stringify({ op: 'ping', filler: 'x'.repeat(300 * 1024) }));
+    expect((await client.closed).code).toBe(1009);
+  });
+
+  it('rings for changes of every job', async () => {
+    const client = await connect();
+    client.send({ op: 'feed', msg: 'f' });
+    await client.until(isAck('f'));
+    const { job } = await service.run({ type: 'command', shell: 'true' });
+    const rings = () =>
+      client.received.flatMap((message) =>
+        message.op === 'event' && message.event.type === 'job.changed' && message.event.data.job === job.id
+          ? [message.event.data.status]
+          : [],
+      );
+    await expect.poll(rings).toEqual(['queued', 'running', 'succeeded']);
+    client.close();
+  });
+
+  it('says goodbye when the server stops', async () => {
+    const own = await startService({ redisUrl: service.redisUrl, workers: 0 });
+    const socket = new WebSocket(`${own.baseUrl.replace('http', 'ws')}/v1/ws`, 'llmmixer.v1', {
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    const messages: string[] = [];
+    socket.on('message', (bytes) => messages.push(bytes.toString()));
+    await new Promise((resolve) => socket.on('open', resolve));
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    await own.close();
+    expect(await closed).toBe(1001);
+    expect(messages).toEqual([JSON.stringify({ op: 'control', type: 'server.closing', data: {} })]);
+  });
+});
+
+describe('the bell', () => {
+  it('goes on behind the last ring heard, over Server-Sent Events', async () => {
+    const { openSse } = await import('../support/sse.ts');
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const reader = openSse(`${service.baseUrl}/v1/events`, headers);
+    await reader.until(({ event }) => event === 'caught.up');
+    const first = await service.run({ type: 'command', shell: 'true' });
+    const ring = await reader.until(({ data }) => data.includes(first.job.id) && data.includes('succeeded'));
+    reader.close();
+    const second = await service.run({ type: 'command', shell: 'true' });
+    const again = openSse(`${service.baseUrl}/v1/events?after=${ring.id}`, headers);
+    await again.until(({ event }) => event === 'caught.up');
+    await again.until(({ data }) => data.includes(second.job.id) && data.includes('succeeded'));
+    again.close();
+  });
+});
