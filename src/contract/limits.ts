@@ -105,6 +105,14 @@ export const limits = {
   /** A quiet job's position is compared with the log this often. */
   hubCheckMs: 4 * SECOND_MS,
   heartbeatMs: 15 * SECOND_MS,
+  /** A follower's wait before it connects again, and the longest wait of a server it honours. */
+  followRetryMsMin: 200,
+  followRetryMsMax: 5 * SECOND_MS,
+  followRetryAfterMsMax: MINUTE_MS,
+  /** Three heartbeats missed: the connection is dead, whatever the system says. */
+  followSilenceMs: 45 * SECOND_MS,
+  /** One frame a follower takes: the largest job resource in JSON, with room to spare. */
+  followFrameCharactersMax: 8 * MIB,
   /** Entries of the feed that rings for lists. */
   feedEntriesMax: 10_000,
   /** A worker unseen for this long is not counted. */
@@ -161,6 +169,10 @@ export const limits = {
   drainMsMax: HOUR_MS,
   /** A file with a secret or with the providers. */
   configFileBytesMax: MIB,
+  /** Beyond the drain, before a stopping process is killed: the graces of ending its programs, and closing. */
+  stopGraceMs: 15 * SECOND_MS,
+  /** Starts in a row that never became ready, before `up` gives up rather than try for ever. */
+  unreadyStartsMax: 3,
   /** Requests: headers and body must arrive, and sockets must move, within these. */
   requestMsMax: 30 * SECOND_MS,
   connectionMsMax: 2 * MINUTE_MS,

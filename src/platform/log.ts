@@ -7,5 +7,8 @@ import type { Config } from './config.ts';
  */
 export function createLog(options: { level: Config['logLevel']; process: string }): Logger {
   const base = { process: options.process, pid: process.pid };
-  return pino({ level: options.level, base }, destination({ fd: 2, sync: true }));
+  const standardError = destination({ fd: 2, sync: true });
+  // A closed terminal must not end a process that has jobs to finish.
+  standardError.on('error', () => undefined);
+  return pino({ level: options.level, base }, standardError);
 }

@@ -1,5 +1,5 @@
 /** Exit codes of sysexits.h that a service manager understands. */
-export const exitCodes = { failed: 1, unavailable: 69, internal: 70, misconfigured: 78 } as const;
+export const exitCodes = { usage: 64, unavailable: 69, internal: 70, misconfigured: 78 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** The service cannot start or go on. The door prints the sentence and exits with `exitCode`. */

@@ -1,0 +1,45 @@
+import type { ApiReady, WorkerReady } from './child-message.ts';
+
+/** What a person needs once everything runs: where, with which key, on what, and lines to paste. */
+export function readyBlock(found: {
+  api: ApiReady;
+  worker: WorkerReady;
+  /** How Redis was found. */
+  redis: string;
+  /** Of a generated key; null for a configured one. */
+  keyFile: string | null;
+}): string {
+  const { api, worker, redis, keyFile } = found;
+  const { address, loginLink } = api;
+  const header = `-H "authorization: Bearer ${keyInShell(keyFile)}"`;
+  const job = `'{"type":"command","shell":"echo hello; sleep 1; echo world"}'`;
+  const rows = {
+    Open: loginLink === null ? address : `${loginLink}  (works once)`,
+    Key: keyFile ?? 'LLMMIXER_API_KEY',
+    Redis: redis,
+    Terminal: `${worker.terminals.join(', ')}; sandbox: ${worker.sandbox}`,
+    Models: worker.providers
+      .map((name) => (name === 'demo' ? 'demo/ (plays a script)' : `${name}/`))
+      .join(', '),
+  };
+  return [
+    '',
+    'LLMMixer is ready. Ctrl-C stops it.',
+    '',
+    ...Object.entries(rows).map(([name, text]) => `  ${name.padEnd(10)}${text}`),
+    '',
+    'Submit a command:',
+    `  curl -sN ${header} -H 'content-type: application/json' ${address}/v1/jobs -d ${job}`,
+    'Follow it, with the id that this answers in place of JOB_ID:',
+    `  curl -sN ${header} -H 'accept: text/event-stream' ${address}/v1/jobs/JOB_ID/events`,
+    '',
+    '',
+  ].join('\n');
+}
+
+/** An expression for inside double quotes, so that the key itself is neither printed nor kept in a history. */
+function keyInShell(keyFile: string | null): string {
+  if (keyFile === null) return '$LLMMIXER_API_KEY';
+  const plain = /^[\w./@%+,:=-]+$/.test(keyFile);
+  return `$(cat ${plain ? keyFile : `'${keyFile.replaceAll("'", `'\\''`)}'`})`;
+}
