@@ -100,6 +100,7 @@ function acceptEmptyJson(app: FastifyInstance): void {
 
 async function documentRoutes(app: FastifyInstance, version: string): Promise<void> {
   await app.register(swagger, {
+    refResolver: { buildLocalReference: (schema, _, __, index) => String(schema.$id ?? `schema-${index}`) },
     openapi: {
       openapi: '3.1.0',
       info: {

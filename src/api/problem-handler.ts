@@ -27,10 +27,9 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   const body: Problem = { ...error.problem, instance: pathOf(request), requestId: request.id };
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   if (body.status === 401) reply.header('www-authenticate', 'Bearer realm="llmmixer"');
-  return reply
-    .code(body.status)
-    .header('content-type', 'application/problem+json')
-    .send(JSON.stringify(body));
+  // As bytes, because a `charset` would be added to text, which RFC 9457 does not define.
+  const bytes = Buffer.from(JSON.stringify(body));
+  return reply.code(body.status).header('content-type', 'application/problem+json').send(bytes);
 }
 
 /** The path without its query, which may hold a one-time token. */

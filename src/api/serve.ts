@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
 import type { Config } from '../platform/config.ts';
@@ -55,8 +56,9 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
     version: options.version,
     auth: { ...config, apiKey: options.apiKey, port: () => port },
   });
+  const cutConnections = trackConnections(app.server);
   const closeAll = async () => {
-    const impatience = setTimeout(() => app.server.closeAllConnections(), closeGraceMs);
+    const impatience = setTimeout(cutConnections, closeGraceMs);
     await app.close();
     clearTimeout(impatience);
     stopSweeping();
@@ -88,6 +90,18 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
  * that never carried a request, and `close` would wait for those as well.
  */
 const closeGraceMs = 500;
+
+/** Answers a function that cuts every connection, upgraded ones too, which the server itself forgets. */
+function trackConnections(server: Server): () => void {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  return () => {
+    for (const socket of sockets) socket.destroy();
+  };
+}
 
 function createServices({
   config,

@@ -170,7 +170,8 @@ describe('a slow reader', () => {
           let turns = 0;
           response.on('data', (chunk: Buffer) => {
             text += chunk.toString('latin1');
-            if ((turns += 1) < 60) {
+            turns += 1;
+            if (turns < 60) {
               response.pause();
               setTimeout(() => response.resume(), 20);
             }

@@ -1,0 +1,236 @@
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { apiKey, startService, type TestService } from '../support/service.ts';
+
+let service: TestService;
+let port: number;
+let routes: { method: string; path: string }[];
+beforeAll(async () => {
+  service = await startService({ workers: 0, config: { allowedHosts: ['mixer.example'] } });
+  port = Number(new URL(service.baseUrl).port);
+  routes = await listRoutes();
+});
+afterAll(() => service.close());
+
+const bearer = { authorization: `Bearer ${apiKey}` };
+const open = ['GET /healthz', 'GET /readyz', 'GET /login', 'POST /login'];
+
+interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** By node:http, because `fetch` forbids to set Host and Origin. */
+function send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: '127.0.0.1', port, method, path, headers }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+      );
+      if (response.headers['content-type']?.startsWith('text/event-stream')) {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: '' });
+        request.destroy();
+      }
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+/** Every route, from the description the service gives of itself, and those it keeps out of it. */
+async function listRoutes(): Promise<{ method: string; path: string }[]> {
+  const { paths } = await (await service.request('/openapi.json')).json();
+  const described = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => ({
+      method: method.toUpperCase(),
+      path: path.replace('{id}', 'job_01jc0000000000000000000000'),
+    })),
+  );
+  const hidden = [
+    'GET /',
+    'GET /login',
+    'POST /login',
+    'GET /openapi.json',
+    'GET /documentation',
+    'GET /v1/ws',
+    'GET /nowhere',
+  ];
+  return [
+    ...described,
+    ...hidden.map((route) => ({ method: route.split(' ')[0] ?? '', path: route.split(' ')[1] ?? '' })),
+  ];
+}
+
+describe('every route', () => {
+  it('is known to this test', () => expect(routes.length).toBeGreaterThanOrEqual(19));
+
+  it('asks for the key, but for those that are open', async () => {
+    for (const { method, path } of routes) {
+      const { status, headers } = await send(method, path, {});
+      if (open.includes(`${method} ${path}`)) expect([path, status]).not.toEqual([path, 401]);
+      else
+        expect([method, path, status, headers['www-authenticate']]).toEqual([
+          method,
+          path,
+          401,
+          'Bearer realm="llmmixer"',
+        ]);
+    }
+  });
+
+  it('refuses a wrong key', async () => {
+    for (const { method, path } of routes) {
+      if (open.includes(`${method} ${path}`)) continue;
+      const { status } = await send(method, path, { authorization: `Bearer ${apiKey}x` });
+      expect([method, path, status]).toEqual([method, path, 401]);
+    }
+  });
+
+  it('refuses a host name it does not know, with or without the key', async () => {
+    for (const { method, path } of routes) {
+      for (const host of [
+        'evil.example',
+        `evil.example:${port}`,
+        '127.0.0.1.evil.example',
+        'localhost@evil.example',
+      ]) {
+        const { status, body } = await send(method, path, { ...bearer, host });
+        expect([path, status, JSON.parse(body).code]).toEqual([path, 403, 'host_not_allowed']);
+      }
+    }
+  });
+
+  it('refuses a foreign page that changes something, also when Origin equals Host or the port differs', async () => {
+    for (const { method, path } of routes.filter((route) => route.method !== 'GET')) {
+      const foreign = [
+        'https://evil.example',
+        'null',
+        `http://127.0.0.1:${port + 1}`,
+        'http://localhost',
+        'file://',
+      ];
+      for (const origin of foreign) {
+        const { status, body } = await send(
+          method,
+          path,
+          { ...bearer, origin, 'content-type': 'application/json' },
+          '{}',
+        );
+        expect([path, origin, status, JSON.parse(body).code]).toEqual([
+          path,
+          origin,
+          403,
+          'origin_not_allowed',
+        ]);
+      }
+    }
+  });
+});
+
+describe('who may ask', () => {
+  it.each([['127.0.0.1'], ['localhost'], ['[::1]'], ['mixer.example'], ['MIXER.example:8080']])(
+    'the host name %s is served',
+    async (host) => {
+      expect((await send('GET', '/v1/queue', { ...bearer, host })).status).toBe(200);
+    },
+  );
+
+  it.each(['http://127.0.0.1', 'http://localhost'])(
+    'a page of %s on our own port may change things',
+    async (origin) => {
+      const { status } = await send(
+        'POST',
+        '/v1/jobs',
+        { ...bearer, origin: `${origin}:${port}`, 'content-type': 'application/json' },
+        '{}',
+      );
+      expect(status).toBe(422);
+    },
+  );
+
+  it('a WebSocket of a foreign page is refused before it opens', async () => {
+    const attempt = (headers: Record<string, string>) =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/ws`, 'llmmixer.v1', { headers });
+        socket.on('open', () => {
+          socket.terminate();
+          resolve('open');
+        });
+        socket.on('unexpected-response', (_, response) => resolve(response.statusCode));
+        socket.on('error', () => {});
+      });
+    expect(await attempt({ ...bearer, origin: 'https://evil.example' })).toBe(403);
+    expect(await attempt({ ...bearer, host: 'evil.example' })).toBe(403);
+    expect(await attempt({})).toBe(401);
+    expect(await attempt(bearer)).toBe('open');
+    expect(await attempt({ ...bearer, origin: `http://localhost:${port}` })).toBe('open');
+  });
+});
+
+describe('the one-time link', () => {
+  const token = () => new URL(service.ready.loginLink ?? '').searchParams.get('token') ?? '';
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+  it('survives being looked at, is used up by the button, and becomes a session', async () => {
+    for (let look = 0; look < 3; look += 1) {
+      const page = await send('GET', `/login?token=${token()}`, {});
+      expect(page.status).toBe(200);
+      expect(page.body).toContain(token());
+      expect(page.headers['content-security-policy']).toContain("default-src 'self'");
+      expect(page.headers['referrer-policy']).toBe('same-origin');
+    }
+    const origin = `http://127.0.0.1:${port}`;
+    const done = await send('POST', '/login', { ...form, origin }, `token=${token()}`);
+    expect([done.status, done.headers.location]).toEqual([303, '/']);
+    const [cookie = ''] = done.headers['set-cookie'] ?? [];
+    expect(cookie).toMatch(/^llmmixer_session=[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict$/);
+    const session = { cookie: cookie.split(';')[0] ?? '' };
+    expect((await send('GET', '/v1/queue', session)).status).toBe(200);
+    expect(
+      (await send('POST', '/v1/jobs', { ...session, 'content-type': 'application/json' }, '{}')).status,
+    ).toBe(403);
+    expect(
+      (await send('POST', '/v1/jobs', { ...session, origin, 'content-type': 'application/json' }, '{}'))
+        .status,
+    ).toBe(422);
+    const again = await send('POST', '/login', form, `token=${token()}`);
+    expect([again.status, JSON.parse(again.body).code]).toEqual([403, 'login_link_used']);
+  });
+
+  it('puts nothing of a hostile address into its page', async () => {
+    const page = await send('GET', `/login?token=${encodeURIComponent('"><script>alert(1)</script>')}`, {});
+    expect(page.body).not.toContain('script');
+  });
+
+  it('is not made up', async () => {
+    const answer = await send('POST', '/login', form, `token=${'x'.repeat(43)}`);
+    expect(answer.status).toBe(403);
+    expect((await send('GET', '/v1/queue', { cookie: `llmmixer_session=${'x'.repeat(43)}` })).status).toBe(
+      401,
+    );
+  });
+});
+
+describe('the description of the service', () => {
+  it('is OpenAPI 3.1 made from the schemas that validate, and can be read as a page', async () => {
+    const description = await (await service.request('/openapi.json')).json();
+    expect(description.openapi).toBe('3.1.0');
+    expect(Object.keys(description.paths)).toContain('/v1/jobs/{id}/events');
+    expect(Object.keys(description.components.schemas)).toEqual(
+      expect.arrayContaining(['Job', 'JobEvent', 'Problem', 'EventPage']),
+    );
+    const body = description.paths['/v1/jobs'].post.requestBody.content['application/json'].schema;
+    expect(
+      body.oneOf.map((branch: { properties: { type: { enum: string[] } } }) => branch.properties.type.enum),
+    ).toEqual([['command'], ['prompt']]);
+    const page = await service.request('/documentation');
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain('swagger');
+  });
+});
