@@ -6,9 +6,11 @@
  * other's terminals. Only bash closes descriptors of two digits, and knows `exec -a`.
  * `-p` keeps bash from running the job's own BASH_ENV here; the command still gets that variable.
  * A variable of the hop would overwrite the job's of the same name, so there is only one, with a prefix
- * that jobs cannot set.
+ * that jobs cannot set; and since bash drops PS1 and PS2 where it has no use for them, these travel under
+ * other names.
  */
 const script = `
+shopt -u checkwinsize
 if [ -n "$1" ]; then
   exec 0<>"$1" 1>&0 2>&0 || exit 126
   stty iutf8 2>/dev/null
@@ -17,7 +19,9 @@ for LLMMIXER_HOP in /proc/self/fd/* /dev/fd/*; do
   LLMMIXER_HOP=\${LLMMIXER_HOP##*/}
   case $LLMMIXER_HOP in 0|1|2|*[!0-9]*) ;; *) eval "exec $LLMMIXER_HOP>&-" ;; esac
 done
-unset LLMMIXER_HOP
+if [ -n "\${LLMMIXER_HOP_PS1+set}" ]; then export PS1="$LLMMIXER_HOP_PS1"; fi
+if [ -n "\${LLMMIXER_HOP_PS2+set}" ]; then export PS2="$LLMMIXER_HOP_PS2"; fi
+unset LLMMIXER_HOP LLMMIXER_HOP_PS1 LLMMIXER_HOP_PS2
 exec -a "$2" -- "\${@:3}"
 `;
 
@@ -31,12 +35,22 @@ export interface HopOptions {
   /** Path of the program. */
   file: string;
   args: readonly string[];
+  env: Readonly<Record<string, string>>;
 }
 
-/** The program and arguments to spawn, as the leader of a new session, with the command at their end. */
-export function withFirstHop({ bash, terminal, name, file, args }: HopOptions): {
+/** What to spawn, as the leader of a new session, so that the command runs in its stead. */
+export function withFirstHop({ bash, terminal, name, file, args, env }: HopOptions): {
   file: string;
   args: string[];
+  env: Record<string, string>;
 } {
-  return { file: bash, args: ['-p', '-c', script, 'llmmixer', terminal ?? '', name, file, ...args] };
+  const renamed = Object.entries(env).map(([variable, value]) => [
+    variable === 'PS1' || variable === 'PS2' ? `LLMMIXER_HOP_${variable}` : variable,
+    value,
+  ]);
+  return {
+    file: bash,
+    args: ['-p', '-c', script, 'llmmixer', terminal ?? '', name, file, ...args],
+    env: Object.fromEntries(renamed),
+  };
 }

@@ -65,9 +65,9 @@ async function spawnOnto(
 ): Promise<SpawnedCommand> {
   const { stdin, stdout, stderr } = pipes;
   const stdio = [stdin?.commandFd ?? 'ignore', stdout.commandFd, stderr?.commandFd ?? 'ignore'] as const;
-  const start = bash === undefined ? program : withFirstHop({ bash, ...program });
+  const start = bash === undefined ? { ...program, env } : withFirstHop({ bash, env, ...program });
   try {
-    return await spawnCommand({ ...start, cwd, env, stdio });
+    return await spawnCommand({ ...start, cwd, stdio });
   } catch (error) {
     const ours = [stdin?.writerFd, stdout.readerFd, stdout.markerFd, stderr?.readerFd, stderr?.markerFd];
     for (const fd of ours) if (fd !== undefined) closeSync(fd);

@@ -20,9 +20,8 @@ export async function runInPty(
   { device, bash, note }: { device: PtyDevice; bash: string; note: string | undefined },
 ): Promise<RunningCommand> {
   const spawned = await spawnCommand({
-    ...withFirstHop({ bash, terminal: device.path, ...command.program }),
+    ...withFirstHop({ bash, terminal: device.path, env: command.env, ...command.program }),
     cwd: command.cwd,
-    env: command.env,
     stdio: ['ignore', 'ignore', 'ignore'],
   }).catch((error: unknown) => {
     device.close();

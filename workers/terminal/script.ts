@@ -131,10 +131,15 @@ function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
     handed[`LLMMIXER_WATCH_ARG_${index}`] = argument;
   });
   const line = `exec ${quote(process.execPath)} ${quote(watcher)}`;
-  const script = { name: 'script', file: options.scriptFile, args: ['-qefc', line, '/dev/null'] };
+  const script = {
+    name: 'script',
+    file: options.scriptFile,
+    args: ['-qefc', line, '/dev/null'],
+    env: handed,
+  };
   const start = options.bash === undefined ? script : withFirstHop({ bash: options.bash, ...script });
   const stdio = [pipes.stdin?.commandFd ?? 'ignore', pipes.stdout.commandFd, 'ignore'] as const;
-  return spawnCommand({ ...start, cwd, env: handed, stdio });
+  return spawnCommand({ ...start, cwd, stdio });
 }
 
 function quote(word: string): string {

@@ -1,0 +1,91 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ProblemError } from '../../../src/contract/problem.ts';
+import { freshFolder, run, start, ways } from './run-in-room.ts';
+
+describe.each(ways)('A command run by $way', ({ tools }) => {
+  it.each([0, 1, 3, 126, 127, 137, 143, 255])('ends with its own exit code %i', async (code) => {
+    const { exitCode, signal } = await run({ shell: `exit ${code}` }, { tools: tools() });
+    expect({ exitCode, signal }).toEqual({ exitCode: code, signal: null });
+  });
+
+  it.each(['SIGKILL', 'SIGSEGV', 'SIGTERM', 'SIGPIPE', 'SIGINT'])(
+    'tells death by %s from a status',
+    async (name) => {
+      const { exitCode, signal } = await run({ shell: `kill -${name.slice(3)} $$` }, { tools: tools() });
+      expect({ exitCode, signal }).toEqual({ exitCode: null, signal: name });
+    },
+  );
+
+  it('gets its arguments and variables untouched', async () => {
+    const hard = ["it's", '', ' two  words ', '$HOME `x` "y"', 'ü\n*', '-e'];
+    const program =
+      'process.stdout.write(JSON.stringify([process.argv.slice(1), process.env.ODD, process.env.name, process.env.PS1, process.env.COLUMNS]))';
+    const { text } = await run(
+      { argv: [process.execPath, '-e', program, '--', ...hard] },
+      {
+        tools: tools(),
+        env: { ODD: ' a\tb$c', name: 'kept', PS1: '"$(id)\\w> ', COLUMNS: '7', BASH_ENV: '/nowhere' },
+      },
+    );
+    expect(JSON.parse(text.replaceAll('\r\n', '\n'))).toEqual([hard, ' a\tb$c', 'kept', '"$(id)\\w> ', '7']);
+  });
+});
+
+describe('A command that cannot be started', () => {
+  const failure = async (...startArguments: Parameters<typeof start>) => {
+    const error = await start(...startArguments).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof ProblemError)) throw new Error(`Expected a problem, got ${String(error)}.`);
+    return { code: error.problem.code, detail: error.message };
+  };
+
+  it.each([true, false])('says that the program is missing (interactive: %s)', async (interactive) => {
+    const { code, detail } = await failure({ argv: ['no-such-program'] }, { interactive });
+    expect(code).toBe('spawn_failed');
+    expect(detail).toContain('no program "no-such-program" on the PATH');
+  });
+
+  it('says that a path leads to no file, to a folder, or to a file that may not be executed', async () => {
+    const cwd = freshFolder();
+    mkdirSync(join(cwd, 'folder'));
+    writeFileSync(join(cwd, 'plain'), 'echo no', { mode: 0o644 });
+    expect((await failure({ argv: ['./absent'] }, { cwd })).detail).toContain('no file "./absent"');
+    expect((await failure({ argv: ['./folder'] }, { cwd })).detail).toContain('is a folder');
+    expect((await failure({ argv: ['./plain'] }, { cwd })).detail).toContain('may not be executed');
+  });
+
+  it('says that the interpreter of a script is missing', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'orphaned'), '#!/no/such/interpreter -x\n', { mode: 0o755 });
+    expect((await failure({ argv: ['./orphaned'] }, { cwd })).detail).toContain('/no/such/interpreter');
+  });
+
+  it('says that the working directory is missing or no folder', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'file'), '');
+    const missing = await failure({ argv: ['true'] }, { cwd: join(cwd, 'absent') });
+    expect(missing).toMatchObject({
+      code: 'spawn_failed',
+      detail: expect.stringContaining('does not exist'),
+    });
+    expect((await failure({ argv: ['true'] }, { cwd: join(cwd, 'file') })).detail).toContain(
+      'is not a folder',
+    );
+  });
+
+  it('skips what may not be executed when it looks along the PATH', async () => {
+    const [first, second] = [freshFolder(), freshFolder()];
+    writeFileSync(join(first, 'twin'), '#!/bin/sh\necho first\n', { mode: 0o644 });
+    writeFileSync(join(second, 'twin'), '#!/bin/sh\necho second\n');
+    chmodSync(join(second, 'twin'), 0o755);
+    const { text } = await run(
+      { argv: ['twin'] },
+      { interactive: false, env: { PATH: `${first}:${second}` } },
+    );
+    expect(text).toBe('second\n');
+  });
+});

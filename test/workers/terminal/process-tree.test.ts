@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { readProcess } from '../../../workers/terminal/process-table.ts';
+import { reapOrphans } from '../../../workers/terminal/reap-orphans.ts';
+import { workerMark } from '../../../workers/terminal/worker-mark.ts';
+import { fixture, follow, freshFolder, quietLog, readAll, start, until, ways } from './run-in-room.ts';
+
+const left = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.pid'))
+    .map((name) => ({ name, pid: Number(readFileSync(join(folder, name), 'utf8')) }));
+const alive = (folder: string) => left(folder).filter(({ pid }) => readProcess(pid) !== undefined);
+
+describe.each(ways)('The processes of a command run by $way', ({ tools }) => {
+  it('are gone when the command has ended by itself, however they were left behind', async () => {
+    const folder = freshFolder();
+    const command = await start({ argv: [fixture('leave-processes.sh'), folder] }, { tools: tools() });
+    const output = await readAll(command);
+    expect(await command.exit).toEqual({ exitCode: 7, signal: null });
+    expect(output.toString()).toContain('left');
+    expect(left(folder)).toHaveLength(6);
+    expect(alive(folder)).toEqual([]);
+  });
+
+  it('are gone after a kill', async () => {
+    const folder = freshFolder();
+    const command = await start(
+      { argv: [fixture('leave-processes.sh'), folder, 'stay'] },
+      { tools: tools() },
+    );
+    const watched = follow(command);
+    await watched.until('left');
+    expect(alive(folder)).toHaveLength(6);
+    command.terminate({ kill: true });
+    expect(await watched.ended).toEqual({ exitCode: null, signal: 'SIGKILL' });
+    expect(alive(folder)).toEqual([]);
+  });
+});
+
+describe('Ending a command', () => {
+  it.each([true, false])('interrupts it first (interactive: %s)', async (interactive) => {
+    const line = 'trap "echo tidied; exit 6" INT; echo ready; while :; do sleep 0.05; done';
+    const command = await start({ shell: line }, { interactive });
+    const watched = follow(command);
+    await watched.until('ready');
+    command.terminate({ kill: false });
+    command.terminate({ kill: false });
+    expect(await watched.ended).toEqual({ exitCode: 6, signal: null });
+    expect(watched.text()).toContain('tidied');
+  });
+
+  it('asks a second time with SIGTERM, then kills what hears neither, in 3 and 5 seconds', async () => {
+    const folder = freshFolder();
+    const line = 'trap "" INT; trap "echo asked" TERM; echo ready; while :; do sleep 0.1; done';
+    const command = await start({ shell: line }, { cwd: folder });
+    const watched = follow(command);
+    await watched.until('ready');
+    const begun = performance.now();
+    command.terminate({ kill: false });
+    expect(await watched.ended).toEqual({ exitCode: null, signal: 'SIGKILL' });
+    expect(performance.now() - begun).toBeGreaterThan(7900);
+    expect(watched.text()).toContain('asked');
+  });
+
+  it('ends a stopped one too', async () => {
+    const command = await start({
+      shell: 'trap "echo asked; exit 8" TERM; echo ready; kill -STOP $$; sleep 100',
+    });
+    const watched = follow(command);
+    await watched.until('ready');
+    await sleep(100);
+    command.signal('SIGTERM');
+    command.signal('SIGCONT');
+    await sleep(100);
+    command.terminate({ kill: true });
+    await watched.ended;
+  });
+
+  it('leaves another run of the same job alone', async () => {
+    const [one, other] = [await start({ argv: ['cat'] }), await start({ argv: ['cat'] })];
+    const watched = [follow(one), follow(other)] as const;
+    one.terminate({ kill: true });
+    await watched[0].ended;
+    other.write(Buffer.from('still here\n'));
+    await watched[1].until('still here');
+  });
+});
+
+describe('A signal', () => {
+  it.each(ways)('reaches the command run by $way', async ({ tools }) => {
+    const line = 'trap "echo got-usr1; exit 2" USR1; echo ready; while :; do sleep 0.05; done';
+    const command = await start({ shell: line }, { tools: tools() });
+    const watched = follow(command);
+    await watched.until('ready');
+    command.signal('SIGUSR1');
+    expect(await watched.ended).toEqual({ exitCode: 2, signal: null });
+  });
+});
+
+describe('What a dead worker leaves behind', () => {
+  it.each(['interactive', 'pipes'])('is killed by the next one, and nothing else is (%s)', async (how) => {
+    const folder = freshFolder();
+    const line = `exec ${fixture('leave-processes.sh')} ${folder} stay`;
+    const worker = spawn(process.execPath, [fixture('worker.ts'), how, folder, line], { stdio: 'ignore' });
+    onTestFinished(() => void worker.kill('SIGKILL'));
+    const bystander = follow(await start({ shell: 'sleep 0.5; echo unharmed' }));
+    await until(() => left(folder).length === 6);
+    expect(reapOrphans({ log: quietLog })).toBe(0);
+    expect(alive(folder)).toHaveLength(6);
+    worker.kill('SIGKILL');
+    await until(() => worker.signalCode !== null);
+    expect(alive(folder).length).toBeGreaterThan(0);
+    expect(reapOrphans({ log: quietLog })).toBeGreaterThan(0);
+    await until(() => alive(folder).length === 0);
+    expect((await bystander.ended).exitCode).toBe(0);
+  });
+
+  it('is told by pid, start time and pid namespace', () => {
+    expect(workerMark()).toMatch(new RegExp(`^${process.pid}-[1-9][0-9]*-[1-9][0-9]*$`));
+    expect(workerMark()).toBe(workerMark());
+  });
+});
