@@ -223,7 +223,7 @@ describe('the description of the service', () => {
     expect(description.openapi).toBe('3.1.0');
     expect(Object.keys(description.paths)).toContain('/v1/jobs/{id}/events');
     expect(Object.keys(description.components.schemas)).toEqual(
-      expect.arrayContaining(['Job', 'JobEvent', 'Problem', 'EventPage']),
+      expect.arrayContaining(['Job', 'JobEvent', 'FeedEvent', 'Problem']),
     );
     const body = description.paths['/v1/jobs'].post.requestBody.content['application/json'].schema;
     expect(
