@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { ProblemError } from '../../src/contract/problem.ts';
 
 /** What we use of node-pty: its `open`, which makes a terminal without a process. */
 export type OpenPty = (options: { cols: number; rows: number; encoding: null }) => unknown;
@@ -27,7 +28,7 @@ export interface PtyDevice {
  * and we hold the command's end of the terminal until everything is read.
  * Warning: `open` starts to read both ends, and libuv opens the second end again and leaves the first
  * descriptor behind (node-pty 1.1.0, Node 24): both are put right before anything else runs.
- * @throws what the module throws, or a TypeError when it gives something else than node-pty 1 does.
+ * @throws what the module throws, or a ProblemError when it gives something else than node-pty 1 does.
  */
 export function openPtyDevice(open: OpenPty, size: { cols: number; rows: number }): PtyDevice {
   const terminal = toTerminal(open({ ...size, encoding: null }));
@@ -71,11 +72,12 @@ interface OpenedTerminal {
 
 /** The typings of node-pty leave `open` out, so what it gives is checked here. */
 function toTerminal(opened: unknown): OpenedTerminal {
-  if (!isRecord(opened)) throw new TypeError('The module opened no terminal.');
+  if (!isRecord(opened)) throw new ProblemError('spawn_failed', 'The module opened no terminal.');
   const { master, slave, fd, ptsName, resize } = opened;
   if (!isStream(master) || !isStream(slave) || typeof fd !== 'number' || typeof ptsName !== 'string')
-    throw new TypeError('The module opened something else than a terminal.');
-  if (typeof resize !== 'function') throw new TypeError('The terminal of the module has no resize.');
+    throw new ProblemError('spawn_failed', 'The module opened something else than a terminal.');
+  if (typeof resize !== 'function')
+    throw new ProblemError('spawn_failed', 'The terminal of the module has no resize.');
   return {
     path: ptsName,
     masterFd: fd,

@@ -1,3 +1,4 @@
+import { ProblemError } from '../../src/contract/problem.ts';
 import { type OpenPty, openPtyDevice } from './pty-device.ts';
 
 /** The module that opens pseudo-terminals here, or why there is none. */
@@ -31,7 +32,7 @@ export async function choosePtyModule(specifiers: readonly string[]): Promise<Pt
 /** CommonJS modules come as the default export. */
 function toOpen(module: { open?: unknown; default?: { open?: unknown } }): OpenPty {
   const open = module.open ?? module.default?.open;
-  if (typeof open !== 'function') throw new TypeError('it has no function open');
+  if (typeof open !== 'function') throw new ProblemError('spawn_failed', 'It has no function open.');
   return (options) => Reflect.apply(open, module.default ?? module, [options]);
 }
 
