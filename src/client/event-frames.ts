@@ -1,0 +1,71 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { JobEvent } from '../contract/event.ts';
+import { limits } from '../contract/limits.ts';
+import type { ControlFrame } from '../contract/stream.ts';
+
+/** What a stream of a job says: an event, a word about the stream, or only that it is alive. */
+export type StreamFrame =
+  | { kind: 'event'; event: JobEvent }
+  | { kind: 'control'; frame: ControlFrame }
+  | { kind: 'heartbeat' };
+
+/**
+ * The frames of an SSE answer, in order, however its bytes are split. It waits for its reader: nothing
+ * is read ahead.
+ *
+ * `silenceMs` without a byte, while it is being waited for, calls `onSilence`, which must make the
+ * answer fail (by its AbortController).
+ * @throws what the connection throws when it breaks, and a TypeError for a frame that makes no sense.
+ */
+export async function* readFrames(
+  response: Response,
+  { silenceMs, onSilence }: { silenceMs: number; onSilence(): void },
+): AsyncGenerator<StreamFrame> {
+  if (response.body === null) return;
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  const ready: (EventSourceMessage | 'comment')[] = [];
+  const parser = createParser({
+    maxBufferSize: limits.followFrameCharactersMax,
+    onEvent: (event) => ready.push(event),
+    onComment: () => ready.push('comment'),
+    onError: (error) => {
+      if (error.type === 'max-buffer-size-exceeded') throw new TypeError(error.message);
+    },
+  });
+  while (true) {
+    const timer = setTimeout(onSilence, silenceMs);
+    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+    if (done) return;
+    parser.feed(decoder.decode(value, { stream: true }));
+    // One by one, so that a bad frame takes none of those before it along.
+    for (const found of ready.splice(0)) yield found === 'comment' ? { kind: 'heartbeat' } : readFrame(found);
+  }
+}
+
+/** An event has an id, a control frame has none. */
+function readFrame({ id, event, data }: EventSourceMessage): StreamFrame {
+  const value: unknown = JSON.parse(data);
+  if (id === undefined) {
+    const frame = { type: event, data: value };
+    if (isControl(frame)) return { kind: 'control', frame };
+  } else if (isEvent(value)) {
+    return { kind: 'event', event: value };
+  }
+  throw new TypeError(`The stream sent a frame "${event}" that is no event and no control frame.`);
+}
+
+function isControl(frame: { type: unknown; data: unknown }): frame is ControlFrame {
+  return typeof frame.type === 'string' && typeof frame.data === 'object' && frame.data !== null;
+}
+
+function isEvent(value: unknown): value is JobEvent {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields: Partial<Record<keyof JobEvent, unknown>> = value;
+  return (
+    typeof fields.id === 'string' &&
+    typeof fields.key === 'string' &&
+    typeof fields.type === 'string' &&
+    typeof fields.data === 'object'
+  );
+}

@@ -1,0 +1,132 @@
+import type { Static } from 'typebox';
+import type { CancelBody, InputBody, ResizeBody, SignalBody } from '../contract/control.ts';
+import type { Accepted, JobPage, ListQuery, ModelList, QueueState, WorkerList } from '../contract/http.ts';
+import type { Job, JobSubmission } from '../contract/job.ts';
+import type { EventPage } from '../contract/stream.ts';
+import { notTheService, readProblem } from './problem.ts';
+
+export interface ClientOptions {
+  /** Such as `http://127.0.0.1:4400`; a path in it is kept. */
+  baseUrl: string;
+  /** Left out where a browser session stands for it. */
+  key?: string;
+  fetch?: typeof globalThis.fetch;
+}
+
+/** What every call takes. Without a signal a call waits as long as the connection lives. */
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+export interface SubmitOptions extends CallOptions {
+  /** 1 to 255 printable characters. Makes the submit safe to repeat for 24 h. */
+  idempotencyKey?: string;
+  /** 0 to 60: answer with the finished job when it ends in this time. */
+  waitSeconds?: number;
+}
+
+export interface EventPageOptions extends CallOptions {
+  /** A cursor; from the start without it. */
+  after?: string;
+  limit?: number;
+  /** 0 to 60: wait this long for the first event. */
+  waitSeconds?: number;
+}
+
+/**
+ * The calls of CONTRACT.md, typed.
+ * @throws {ClientProblem} from every call whose answer is not a success; what `fetch` throws when
+ * there is no answer (network, abort).
+ */
+export interface Client {
+  submit(submission: JobSubmission, options?: SubmitOptions): Promise<Job>;
+  job(id: string, options?: CallOptions): Promise<Job>;
+  jobs(query?: ListQuery, options?: CallOptions): Promise<JobPage>;
+  events(id: string, options?: EventPageOptions): Promise<EventPage>;
+  input(id: string, body: InputBody, options?: CallOptions): Promise<Static<typeof Accepted>>;
+  resize(id: string, body: ResizeBody, options?: CallOptions): Promise<Static<typeof Accepted>>;
+  signal(id: string, body: SignalBody, options?: CallOptions): Promise<Static<typeof Accepted>>;
+  /** Answers the job as it is: ended, or still being stopped. */
+  cancel(id: string, body?: CancelBody, options?: CallOptions): Promise<Job>;
+  workers(options?: CallOptions): Promise<Static<typeof WorkerList>>;
+  queue(options?: CallOptions): Promise<Static<typeof QueueState>>;
+  models(options?: CallOptions): Promise<Static<typeof ModelList>>;
+  /** The event stream of a job (or 204, when `after` is its end), for `followJob`. `after` is a cursor. */
+  openEvents(id: string, options: { after: string | undefined; signal: AbortSignal }): Promise<Response>;
+}
+
+/** A client of one service. It holds no connection and needs no closing. */
+export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
+  const root = baseUrl.replace(/\/+$/, '');
+  // Called as a plain function: browsers refuse a fetch that is the method of another object.
+  const send = fetch ?? ((address: string, init: RequestInit) => globalThis.fetch(address, init));
+
+  async function open(path: string, { query = {}, headers, ...init }: CallInit): Promise<Response> {
+    const authorization: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    const response = await send(`${root}${path}${queryText(query)}`, {
+      ...init,
+      headers: { accept: 'application/json', ...authorization, ...headers },
+    });
+    if (!response.ok) throw await readProblem(response);
+    return response;
+  }
+  async function get<T>(path: string, options: CallOptions, query: Query = {}): Promise<T> {
+    return readJson<T>(await open(path, { ...options, query }));
+  }
+  async function post<T>(path: string, body: unknown, init: CallInit): Promise<T> {
+    const headers = { 'content-type': 'application/json', ...init.headers };
+    return readJson<T>(await open(path, { ...init, method: 'POST', headers, body: JSON.stringify(body) }));
+  }
+
+  return {
+    submit: (submission, { idempotencyKey, waitSeconds, ...options } = {}) =>
+      post('/v1/jobs', submission, {
+        ...options,
+        query: { wait: waitSeconds },
+        headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
+      }),
+    job: (id, options = {}) => get(jobPath(id), options),
+    jobs: (query = {}, options = {}) => get('/v1/jobs', options, query),
+    events: (id, { after, limit, waitSeconds, ...options } = {}) =>
+      get(`${jobPath(id)}/events`, options, { after, limit, wait: waitSeconds }),
+    input: (id, body, options = {}) => post(`${jobPath(id)}/input`, body, options),
+    resize: (id, body, options = {}) => post(`${jobPath(id)}/resize`, body, options),
+    signal: (id, body, options = {}) => post(`${jobPath(id)}/signal`, body, options),
+    cancel: (id, body = {}, options = {}) => post(`${jobPath(id)}/cancel`, body, options),
+    workers: (options = {}) => get('/v1/workers', options),
+    queue: (options = {}) => get('/v1/queue', options),
+    models: (options = {}) => get('/v1/models', options),
+    openEvents: async (id, { after, signal }) => {
+      const resume: Record<string, string> = after === undefined ? {} : { 'last-event-id': after };
+      const headers = { accept: 'text/event-stream', ...resume };
+      return requireStream(await open(`${jobPath(id)}/events`, { signal, headers }));
+    },
+  };
+}
+
+type Query = Record<string, string | number | undefined>;
+type CallInit = Omit<RequestInit, 'headers'> & { query?: Query; headers?: Record<string, string> };
+
+function jobPath(id: string): string {
+  return `/v1/jobs/${encodeURIComponent(id)}`;
+}
+
+function queryText(query: Query): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+/** The one place where the answer of our own service is taken at its word, once it is an object. */
+async function readJson<T>(response: Response): Promise<T> {
+  const value: unknown = await response.json().catch(() => undefined);
+  if (typeof value === 'object' && value !== null) return value as T;
+  throw notTheService(response);
+}
+
+function requireStream(response: Response): Response {
+  const type = response.headers.get('content-type') ?? '';
+  if (response.status === 204 || type.startsWith('text/event-stream')) return response;
+  throw notTheService(response);
+}
