@@ -47,7 +47,11 @@ export async function createJob(
 export function appendAs(
   log: EventLog,
   job: string,
-  request: { identity: AttemptIdentity; firstPseq: number; drafts: EventDraft[] } & Partial<AppendRequest>,
+  request: {
+    identity: AttemptIdentity;
+    firstPseq: number;
+    drafts: readonly EventDraft[];
+  } & Partial<AppendRequest>,
 ): Promise<AppendAnswer> {
   const { identity, firstPseq, drafts, ...rest } = request;
   const at = new Date().toISOString();

@@ -45,9 +45,11 @@ export function openSse(url: string, headers: Record<string, string>): SseReader
       return messages;
     },
     until: async (fits) => {
-      for (;;) {
-        const found = messages.find(fits);
-        if (found) return found;
+      for (let looked = 0; ; ) {
+        for (; looked < messages.length; looked += 1) {
+          const message = messages[looked];
+          if (message && fits(message)) return message;
+        }
         if (ended) throw new TypeError('the stream ended first');
         await new Promise<void>((resolve) => {
           changed = resolve;
