@@ -1,0 +1,209 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EventLog } from '../../src/store/event-log.ts';
+import { jobKeys } from '../../src/store/keys.ts';
+import { type LogConnection, openLogConnection, redisAddress } from '../../src/store/redis.ts';
+import { EventPublisher } from '../../workers/publish-events.ts';
+import { createJob, endedDraft, newToken, outputDraft, startedDraft } from '../support/job.ts';
+import { emptyDatabase } from '../support/redis.ts';
+
+let connection: LogConnection;
+let log: EventLog;
+let redis: Redis;
+beforeAll(async () => {
+  const url = await emptyDatabase();
+  redis = new Redis(redisAddress(url));
+  connection = openLogConnection(url);
+  await connection.ready();
+  log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
+});
+afterAll(() => {
+  connection.close();
+  redis.disconnect();
+});
+
+async function openPublisher() {
+  const job = await createJob(log);
+  const token = newToken();
+  await log.begin(job, token, new Date().toISOString());
+  const heard: string[] = [];
+  const publisher = new EventPublisher({
+    log,
+    job,
+    identity: { attempt: 1, token },
+    onCancel: () => heard.push('cancel'),
+    onFenced: () => heard.push('fenced'),
+    onChange: () => {},
+  });
+  return { job, token, publisher, heard };
+}
+
+async function logOf(job: string) {
+  const page = await log.read(job, 0, 100_000);
+  return (page?.entries ?? []).map(
+    ({ payload }) =>
+      JSON.parse(payload) as {
+        key: string;
+        type: string;
+        data: { text?: string; from?: string; to?: string };
+      },
+  );
+}
+const textOf = (events: Awaited<ReturnType<typeof logOf>>) =>
+  events.map(({ data }) => data.text ?? '').join('');
+const drained = (publisher: EventPublisher) => publisher.room();
+
+describe('the publisher', () => {
+  it('joins what comes together and keeps its order', async () => {
+    const { job, publisher } = await openPublisher();
+    expect(await publisher.start(startedDraft)).toBe('stored');
+    for (let index = 0; index < 1000; index += 1) publisher.emit(outputDraft(`${index}\n`));
+    expect(await publisher.final(endedDraft())).toBe('stored');
+    const events = await logOf(job);
+    expect(textOf(events)).toBe(Array.from({ length: 1000 }, (_, index) => `${index}\n`).join(''));
+    expect(events.length).toBeLessThan(20);
+    expect(events.at(-1)?.type).toBe('job.ended');
+  });
+
+  it('loses and doubles nothing while its connection is cut again and again', async () => {
+    const { job, publisher, heard } = await openPublisher();
+    await publisher.start(startedDraft);
+    const lines = 3000;
+    let cuts = 0;
+    for (let index = 0; index < lines; index += 1) {
+      publisher.emit({
+        type: 'output.delta',
+        data: { stream: index % 2 ? 'stdout' : 'stderr', text: `${index}\n` },
+      });
+      if (index % 100 === 0) {
+        cuts += Number(await redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes'));
+        await connection.ready();
+      }
+    }
+    expect(await publisher.final(endedDraft())).toBe('stored');
+    expect(cuts).toBeGreaterThan(5);
+    const events = await logOf(job);
+    expect(textOf(events)).toBe(Array.from({ length: lines }, (_, index) => `${index}\n`).join(''));
+    expect(new Set(events.map(({ key }) => key)).size).toBe(events.length);
+    expect(heard).toEqual([]);
+  });
+
+  it('recognises its own events when only the reply was lost', async () => {
+    const { job, publisher } = await openPublisher();
+    await publisher.start(startedDraft);
+    const append = log.append.bind(log);
+    let lost = 0;
+    let repeated = 0;
+    const lossy = Object.assign(Object.create(log) as EventLog, {
+      append: async (...args: Parameters<EventLog['append']>) => {
+        const answer = await append(...args);
+        if (answer.kind === 'DUP') repeated += 1;
+        else if (lost < 3) {
+          lost += 1;
+          throw new TypeError('the reply was lost');
+        }
+        return answer;
+      },
+    });
+    const token = newToken();
+    const other = await createJob(log);
+    await log.begin(other, token, new Date().toISOString());
+    const second = new EventPublisher({
+      log: lossy,
+      job: other,
+      identity: { attempt: 1, token },
+      onCancel: () => {},
+      onFenced: () => {},
+      onChange: () => {},
+    });
+    await second.start(startedDraft);
+    for (let index = 0; index < 10; index += 1) {
+      second.emit(outputDraft(`${index}\n`));
+      await drained(second);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await second.final(endedDraft())).toBe('stored');
+    expect([lost, repeated]).toEqual([3, 3]);
+    expect(textOf(await logOf(other))).toBe('0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n');
+    await publisher.final(endedDraft());
+    expect((await logOf(job)).length).toBe(3);
+  });
+
+  it('sends again what a Redis that came back older has lost, in a new epoch', async () => {
+    const { job, publisher, heard } = await openPublisher();
+    await publisher.start(startedDraft);
+    publisher.emit(outputDraft('one\n'));
+    await expect.poll(async () => textOf(await logOf(job))).toBe('one\n');
+    const epoch = (await log.read(job, 0, 1))?.epoch ?? 0;
+    const { state, events } = jobKeys(job);
+    const copies = [await redis.dumpBuffer(state), await redis.dumpBuffer(events)];
+    publisher.emit(outputDraft('two\n'));
+    await expect.poll(async () => textOf(await logOf(job))).toBe('one\ntwo\n');
+    for (const [index, key] of [state, events].entries())
+      await redis.restore(key, 0, copies[index] ?? '', 'REPLACE');
+    expect(textOf(await logOf(job))).toBe('one\n');
+    publisher.emit(outputDraft('three\n'));
+    expect(await publisher.final(endedDraft())).toBe('stored');
+    expect(textOf(await logOf(job))).toBe('one\ntwo\nthree\n');
+    expect((await log.read(job, 0, 1))?.epoch).toBeGreaterThan(epoch);
+    expect(heard).toEqual([]);
+  });
+
+  it('names what a rollback took and no one holds any more', async () => {
+    const { job, publisher } = await openPublisher();
+    await publisher.start(startedDraft);
+    const { state, events } = jobKeys(job);
+    const copies = [await redis.dumpBuffer(state), await redis.dumpBuffer(events)];
+    const big = 'x'.repeat(30_000);
+    for (let index = 0; index < 160; index += 1) {
+      publisher.emit({ type: 'output.delta', data: { stream: index % 2 ? 'stdout' : 'stderr', text: big } });
+      await drained(publisher);
+    }
+    await expect.poll(async () => (await log.read(job, 0, 1))?.seq).toBe(162);
+    for (const [index, key] of [state, events].entries())
+      await redis.restore(key, 0, copies[index] ?? '', 'REPLACE');
+    expect(await publisher.final(endedDraft())).toBe('stored');
+    const after = await logOf(job);
+    const lost = after.find(({ type }) => type === 'history.lost');
+    expect(lost?.data.from).toBe(`${job}/w1/2`);
+    const lastLost = Number(lost?.data.to?.split('/').at(-1));
+    expect(lastLost).toBeGreaterThan(2);
+    const numbers = after
+      .slice(after.findIndex(({ type }) => type === 'history.lost') + 1)
+      .map(({ key }) => Number(key.split('/').at(-1)));
+    expect(numbers).toEqual(Array.from({ length: 162 - lastLost }, (_, index) => lastLost + 1 + index));
+    expect(after.at(-1)?.type).toBe('job.ended');
+  });
+
+  it('falls silent when another worker has the job, and says so once', async () => {
+    const { job, publisher, heard } = await openPublisher();
+    await publisher.start(startedDraft);
+    await redis.hset(jobKeys(job).state, 'own', 'another');
+    publisher.emit(outputDraft('late'));
+    expect(await publisher.final(endedDraft())).toBe('fenced');
+    expect(heard).toEqual(['fenced']);
+    expect((await logOf(job)).map(({ type }) => type)).toEqual(['job.queued', 'job.started']);
+  });
+
+  it('holds what Redis does not take, in bounds, and lets the source go on afterwards', async () => {
+    const { job, publisher } = await openPublisher();
+    await publisher.start(startedDraft);
+    const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]);
+    process.kill(pid, 'SIGSTOP');
+    let emitted = 0;
+    for (; !publisher.isFull() && emitted < 1000; emitted += 1) {
+      publisher.emit({
+        type: 'output.delta',
+        data: { stream: emitted % 2 ? 'stdout' : 'stderr', text: 'y'.repeat(10_000) },
+      });
+      await Promise.resolve();
+    }
+    expect(emitted).toBeGreaterThan(50);
+    expect(emitted).toBeLessThan(200);
+    process.kill(pid, 'SIGCONT');
+    await publisher.room();
+    expect(publisher.isFull()).toBe(false);
+    await publisher.final(endedDraft());
+    expect(textOf(await logOf(job)).length).toBe(emitted * 10_000);
+  });
+});
