@@ -57,7 +57,8 @@ export async function serveWorker(
   const beating = beatRegularly(services, { workers, config, terminals });
   const consumer = consumeQueue(redisUrl, {
     concurrency: config.concurrency,
-    run: (job) => runJob(services, job),
+    // One more job may arrive after the pause; it is left for another worker.
+    run: async (job) => (stop.aborted ? { done: false, againInMs: 0 } : runJob(services, job)),
     onError: (error) => logger.debug({ err: error }, 'the queue reports'),
   });
 
