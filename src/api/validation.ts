@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject } from 'ajv';
 import type { Problem } from '../contract/problem.ts';
 
 /**
@@ -25,7 +25,7 @@ export function problemErrors(errors: readonly ErrorObject[], where: string): Pr
   return found.length > 0 ? found : [{ pointer: where, detail: 'is not valid' }];
 }
 
-export type { ErrorObject, ValidateFunction };
+export type { ErrorObject };
 
 // Each branch of a failed `oneOf` complains; only the sentence about the choice helps.
 function isNoise(error: ErrorObject, all: readonly ErrorObject[]): boolean {

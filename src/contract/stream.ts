@@ -80,14 +80,10 @@ export type ServerMessage =
   | { op: 'pong' };
 
 export const webSocketProtocol = 'llmmixer.v1';
-/** WebSocket close codes beside those of RFC 6455. */
+/** Why the server closes a WebSocket. Who may not connect is refused by HTTP before it opens. */
 export const closeCodes = {
   draining: 1001,
-  policy: 1008,
   tooBig: 1009,
   badMessage: 4400,
-  unauthenticated: 4401,
-  forbidden: 4403,
-  unknownJob: 4404,
   slowConsumer: 4290,
 } as const;

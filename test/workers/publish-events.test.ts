@@ -76,7 +76,7 @@ describe('the publisher', () => {
         data: { stream: index % 2 ? 'stdout' : 'stderr', text: `${index}\n` },
       });
       if (index % 100 === 0) {
-        cuts += Number(await redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes'));
+        cuts += Number(await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'));
         await connection.ready();
       }
     }

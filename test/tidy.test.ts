@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { problemCodes, problems } from '../src/contract/problem.ts';
+import { type ConfigVariableName, configVariables, isSecret } from '../src/platform/config-variables.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+/** What is tracked, or would be. */
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '');
+const sources = files.filter((path) => /^(src|workers)\/.*\.ts$/.test(path));
+
+describe('the layers', () => {
+  const mayImport: Record<string, string[]> = {
+    'src/contract': [],
+    'src/core': ['src/contract'],
+    'src/store': ['src/contract', 'src/core'],
+    'src/platform': ['src/contract'],
+    'src/client': ['src/contract', 'src/core'],
+    'src/api': ['src/contract', 'src/core', 'src/store', 'src/platform'],
+    workers: ['src/contract', 'src/core', 'src/store', 'src/platform'],
+  };
+  const layerOf = (path: string) => Object.keys(mayImport).find((layer) => path.startsWith(`${layer}/`));
+
+  it('import downwards only', () => {
+    const wrong = sources.flatMap((path) => {
+      const layer = layerOf(path);
+      if (layer === undefined) return [];
+      const imports = [...read(path).matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, target]) =>
+        new URL(target ?? '', `file:///${path}`).pathname.slice(1),
+      );
+      return imports
+        .filter((target) => layerOf(target) !== layer && !mayImport[layer]?.includes(layerOf(target) ?? ''))
+        .map((target) => `${path} imports ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('below the client know neither Node nor Redis', () => {
+    const wrong = sources.filter(
+      (path) =>
+        /^src\/(contract|core|client)\//.test(path) &&
+        /from '(node:|ioredis|bullmq|fastify)/.test(read(path)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('leave Redis to the store', () => {
+    const wrong = sources.filter(
+      (path) => !path.startsWith('src/store/') && /llmx:|from 'bullmq'/.test(read(path)),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the text', () => {
+  it('throws only what can be answered', () => {
+    const wrong = sources.filter((path) => /throw new Error\(/.test(read(path)));
+    expect(wrong).toEqual([]);
+  });
+
+  it('names no machine, no registry and nothing left to do', () => {
+    const patterns = [/\/(wor|far)k\//, /"resolved": *"http/, /registry\.npmjs/, /\b(TO)DO\b|\b(FIX)ME\b/];
+    const texts = files.filter((path) => !/\.(png|ico|lock)$/.test(path));
+    const wrong = texts.filter((path) => patterns.some((pattern) => pattern.test(read(path))));
+    expect(wrong).toEqual([]);
+  });
+
+  it('gives every test a sentence and skips none', () => {
+    const wrong = files.filter(
+      (path) =>
+        path.endsWith('.test.ts') &&
+        path !== 'test/tidy.test.ts' &&
+        /\.(only|skip|todo|fails)\(/.test(read(path)),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the tables', () => {
+  it('of the configuration is the one of the code', () => {
+    const table = /<!-- configuration -->\n([\s\S]*?)\n<!-- \/configuration -->/.exec(read('README.md'))?.[1];
+    const rows = Object.entries(configVariables).map(([name, { default: value, description }]) => {
+      const star = isSecret(name as ConfigVariableName) ? ' *' : '';
+      return `| \`${name}\`${star} | ${value === '' ? '' : `\`${value}\``} | ${description} |`;
+    });
+    expect(table?.split('\n').slice(2)).toEqual(rows);
+  });
+
+  it('of the problems is the one of the code, and every code is used', () => {
+    const rows = Object.entries(problems).map(
+      ([code, { status, title, retryable }]) =>
+        `| \`${code}\` | ${status} | ${title} | ${retryable ? 'yes' : 'no'} |`,
+    );
+    expect(
+      read('docs/problems.md')
+        .split('\n')
+        .filter((line) => line.startsWith('| `')),
+    ).toEqual(rows);
+    const text = sources
+      .filter((path) => path !== 'src/contract/problem.ts')
+      .map(read)
+      .join('\n');
+    expect(problemCodes.filter((code) => !text.includes(`'${code}'`))).toEqual([]);
+  });
+});
