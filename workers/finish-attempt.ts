@@ -55,7 +55,7 @@ function finishByCause(
         ),
       });
     case 'drain':
-      return drain(attempt, partial);
+      return outcome === null ? giveBack(attempt, partial) : drain(attempt, partial);
     default:
       return assertNever(cause);
   }
@@ -63,14 +63,13 @@ function finishByCause(
 
 /** The worker stops: what may run again does so elsewhere, at once; what may not has ended. */
 function drain(attempt: Attempt, partial: Pick<Job, 'result' | 'usage'>): Promise<Pickup> {
-  const { id } = attempt.job;
-  if (attempt.policy.rerun === 'always') {
-    return fail(attempt, {
-      ...partial,
-      error: problem('worker_draining', `The worker that ran job ${id} was stopped; another takes over.`),
-    });
-  }
+  if (attempt.policy.rerun === 'always') return giveBack(attempt, partial);
   return end(attempt, { status: 'failed', error: lostProblem(attempt), ...partial });
+}
+
+function giveBack(attempt: Attempt, partial: Pick<Job, 'result' | 'usage'>): Promise<Pickup> {
+  const detail = `The worker that had job ${attempt.job.id} was stopped; another takes over.`;
+  return fail(attempt, { ...partial, error: problem('worker_draining', detail) });
 }
 
 async function fail(attempt: Attempt, failure: Failure): Promise<Pickup> {

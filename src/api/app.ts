@@ -31,6 +31,7 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytesMax,
+    exposeHeadRoutes: false, // a HEAD of a stream would never end
     requestTimeout: limits.requestMsMax,
     connectionTimeout: limits.connectionMsMax,
     routerOptions: { maxParamLength: 200 },

@@ -38,6 +38,8 @@ export const limits = {
   inputMessagesRemembered: 256,
   /** One WebSocket message from a client: the largest input, base64 in JSON, with room to spare. */
   webSocketMessageBytesMax: 256 * KIB,
+  /** Messages of one WebSocket that wait to be carried out; beyond it the socket is not read. */
+  webSocketMessagesWaiting: 64,
   /** Jobs one WebSocket may follow at once. */
   webSocketSubscriptionsMax: 1000,
   /** A run, whatever its own `timeoutMs` says. */
@@ -122,6 +124,8 @@ export const limits = {
   sweepEveryMs: 30 * SECOND_MS,
   sweepLeaseMs: 60 * SECOND_MS,
   sweepBatch: 500,
+  /** The oldest jobs of the list that a sweep looks at, to forget those that have expired. */
+  sweepForgetMax: 1000,
   /** Steps of a stop: interrupt, then terminate, then kill. */
   interruptGraceMs: 3 * SECOND_MS,
   terminateGraceMs: 5 * SECOND_MS,

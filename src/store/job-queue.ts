@@ -24,7 +24,7 @@ export function createJobQueue(redisUrl: string) {
       retryStrategy: reconnectDelayMs,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 1,
-      commandTimeout: 10_000,
+      commandTimeout: 5000,
     },
   });
   queue.on('error', () => {}); // callers hear of it through their own call

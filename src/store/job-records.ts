@@ -60,6 +60,13 @@ export class JobRecords {
     await this.#redis.zrem(keys.open, job);
   }
 
+  /** Takes expired jobs off the list; looks at the `count` oldest. Answers how many were gone. */
+  async forgetExpired(count: number): Promise<number> {
+    const ids = await this.#redis.zrange(keys.jobs, '0', String(count - 1));
+    const jobs = await this.#readMany(ids);
+    return jobs.filter((job) => job === null).length;
+  }
+
   /** Jobs that have not ended, oldest first, after the first `skip`. */
   async openJobs(skip: number, count: number): Promise<string[]> {
     return this.#redis.zrange(keys.open, String(skip), String(skip + count - 1));

@@ -11,7 +11,7 @@ import { ProblemError } from '../contract/problem.ts';
  */
 export type RedisRole = 'log' | 'subscriber' | 'blocking';
 
-const commandTimeoutMs = 10_000;
+const commandTimeoutMs = 5000;
 const reconnectMsMax = 500;
 
 /** Where a Redis is, as its client library wants it. */

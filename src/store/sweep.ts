@@ -33,6 +33,7 @@ export async function sweep(sources: SweepSources): Promise<number | null> {
   if (lease !== null && lease !== process) return null;
   await redis.pexpire(keys.sweepLease, limits.sweepLeaseMs);
   await workers.prune();
+  await records.forgetExpired(limits.sweepForgetMax);
   let mended = 0;
   let skip = 0;
   for (;;) {

@@ -1,5 +1,6 @@
 import type { Ajv } from 'ajv';
 import type { FastifyPluginAsync } from 'fastify';
+import { limits } from '../../contract/limits.ts';
 import { ClientMessage } from '../../contract/stream.ts';
 import { WebSocketSession } from '../fan-out/web-socket.ts';
 import type { Services } from '../services.ts';
@@ -13,6 +14,7 @@ export function webSocketRoutes(services: Services, ajv: Ajv): FastifyPluginAsyn
       const session = new WebSocketSession(services, socket, request.actor);
       // Messages of one socket take effect in the order they came.
       let previous = Promise.resolve();
+      let waiting = 0;
       socket.on('message', (bytes: Buffer, isBinary: boolean) => {
         const message = isBinary ? undefined : parse(bytes.toString('utf8'));
         if (!isClientMessage(message)) {
@@ -20,7 +22,13 @@ export function webSocketRoutes(services: Services, ajv: Ajv): FastifyPluginAsyn
           session.rejectMalformed(`${first?.pointer || 'the message'} ${first?.detail ?? 'is not JSON'}`);
           return;
         }
-        previous = previous.then(() => session.handle(message));
+        waiting += 1;
+        if (waiting === limits.webSocketMessagesWaiting) socket.pause();
+        previous = previous.then(async () => {
+          await session.handle(message);
+          waiting -= 1;
+          if (socket.isPaused) socket.resume();
+        });
       });
     });
   };

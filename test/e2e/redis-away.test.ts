@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { followStubbornly } from '../support/following.ts';
+import { startTestRedis, type TestRedis } from '../support/private-redis.ts';
+import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
+
+let redis: TestRedis;
+let service: TestService;
+beforeAll(async () => {
+  redis = await startTestRedis();
+  service = await startService({ redisUrl: redis.url });
+});
+afterAll(async () => {
+  await service.close();
+  await redis.close();
+});
+
+describe('while Redis is gone', () => {
+  it('requests are refused with 503 and a time to come back, and everything goes on when it is back', async () => {
+    const { id } = await service.submit({
+      type: 'command',
+      shell: 'i=0; while [ $i -lt 30 ]; do i=$((i + 1)); echo $i; sleep 0.1; done',
+    });
+    const stream = followStubbornly(`${service.baseUrl}/v1/jobs/${id}/events`, {
+      authorization: `Bearer ${apiKey}`,
+    });
+    await expect.poll(async () => (await service.events(id)).length).toBeGreaterThan(2);
+    await redis.kill('SIGKILL');
+
+    const requests: [string, unknown][] = [
+      ['/v1/jobs', { type: 'command', shell: 'true' }],
+      [`/v1/jobs/${id}`, undefined],
+      [`/v1/jobs/${id}/events`, undefined],
+      [`/v1/jobs/${id}/input`, { text: 'x' }],
+      [`/v1/jobs/${id}/cancel`, {}],
+      ['/v1/workers', undefined],
+    ];
+    for (const [path, body] of requests) {
+      const response = await service.request(path, body === undefined ? {} : { body });
+      expect([path, response.status, (await response.json()).code]).toEqual([path, 503, 'redis_unavailable']);
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    const ready = await fetch(`${service.baseUrl}/readyz`);
+    expect([ready.status, (await ready.json()).reasons]).toEqual([503, ['Redis does not answer.']]);
+    expect((await fetch(`${service.baseUrl}/healthz`)).status).toBe(200);
+
+    await redis.restart();
+    const { events, connections } = await stream;
+    expect(connections).toBe(1); // the reader kept its connection all the while
+    expect(outputOf(events)).toBe(Array.from({ length: 30 }, (_, index) => `${index + 1}\n`).join(''));
+    expect((await service.run({ type: 'command', shell: 'echo again' })).job.status).toBe('succeeded');
+  });
+});
