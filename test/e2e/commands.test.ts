@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import type { CommandResult, JobStatus } from '../../src/contract/job.ts';
-import { outputOf, startService, type TestService } from '../support/service.ts';
+import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
 let root: string;
@@ -182,6 +184,27 @@ describe('an interactive command', () => {
       { message: 'm1', bytes: 4, by: 'key:test' },
       { bytes: 2, by: 'key:test' },
     ]);
+  });
+
+  it('may be a Python prompt: questions over HTTP and WebSocket, answers in its stream, its exit code', async () => {
+    if (spawnSync('python3', ['--version']).status !== 0) {
+      process.stderr.write('NOT TESTED: there is no python3 on this machine\n');
+      return;
+    }
+    const { id } = await service.submit({ type: 'command', argv: ['python3', '-i'], interactive: true });
+    await untilOutput(id, '>>> ');
+    await type(id, { text: 'print(6 * 7)\r' });
+    await untilOutput(id, '\r\n42\r\n');
+    const socket = new WebSocket(`${service.baseUrl.replace('http', 'ws')}/v1/ws`, 'llmmixer.v1', {
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    await new Promise((resolve) => socket.on('open', resolve));
+    socket.send(JSON.stringify({ op: 'input', job: id, msg: 'w', text: 'import sys; sys.exit(3)\r' }));
+    expect(await service.finished(id)).toMatchObject({
+      status: 'failed',
+      result: { exitCode: 3, terminal: 'pty' },
+    });
+    socket.close();
   });
 
   it('hears of a new size, of a signal and of the end of its input', async () => {
