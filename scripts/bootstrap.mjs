@@ -45,13 +45,15 @@ async function test(vitestArgs) {
   ];
   for (const [name, tool, args] of steps) {
     const startedAt = Date.now();
-    // The suites come last and sum themselves up.
     if (tool === 'vitest') process.stdout.write(`${name}:\n`);
     const end = await run(tool, args);
     const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
-    if (end.code !== 0)
-      process.stderr.write(`${name}: failed after ${seconds} s (${tool} ${args.join(' ')})\n`);
-    if (end.code !== 0 || tool === 'vitest') return endAs(end);
+    // The suites come last and sum themselves up.
+    if (tool === 'vitest') return endAs(end);
+    if (end.code !== 0) {
+      process.stderr.write(`${name}: failed after ${seconds} s (${[tool, ...args].join(' ')})\n`);
+      return endAs(end);
+    }
     process.stdout.write(`${name}: good, ${seconds} s\n`);
   }
 }
