@@ -35,7 +35,7 @@ describe('README', () => {
   it('shows a first job that works when pasted', () => {
     const [submit = '', follow = ''] = blocks('sh').filter((block) => block.includes('curl'));
     const job = JSON.parse(shell(here(submit)));
-    expect(job).toMatchObject({ status: 'queued' });
+    expect(job).toMatchObject({ type: 'command', spec: { shell: 'echo hello; sleep 1; echo world' } });
     const stream = shell(
       here(`KEY=$(cat ~/.local/share/llmmixer/api-key)\n${follow.replace('JOB_ID', job.id)}`),
     );

@@ -21,8 +21,6 @@ describe('a submit', () => {
     expect(response.headers.get('location')).toBe(`/v1/jobs/${job.id}`);
     expect(job).toMatchObject({
       type: 'command',
-      status: 'queued',
-      attempt: 0,
       tags: ['a'],
       metadata: { any: ['json', null] },
       spec: { ...command, priority: 9 },

@@ -5,21 +5,23 @@ import { jobKeys } from '../../src/store/keys.ts';
 import { type LogConnection, openLogConnection, redisAddress } from '../../src/store/redis.ts';
 import { EventPublisher } from '../../workers/publish-events.ts';
 import { createJob, endedDraft, newToken, outputDraft, startedDraft } from '../support/job.ts';
-import { emptyDatabase } from '../support/redis.ts';
+import { startTestRedis, type TestRedis } from '../support/private-redis.ts';
 
 let connection: LogConnection;
 let log: EventLog;
 let redis: Redis;
+let server: TestRedis; // of its own, because it is stopped and its clients are cut off
 beforeAll(async () => {
-  const url = await emptyDatabase();
-  redis = new Redis(redisAddress(url));
-  connection = openLogConnection(url);
+  server = await startTestRedis();
+  redis = new Redis(redisAddress(server.url));
+  connection = openLogConnection(server.url);
   await connection.ready();
   log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
 });
-afterAll(() => {
+afterAll(async () => {
   connection.close();
   redis.disconnect();
+  await server.close();
 });
 
 async function openPublisher() {
@@ -188,8 +190,7 @@ describe('the publisher', () => {
   it('holds what Redis does not take, in bounds, and lets the source go on afterwards', async () => {
     const { job, publisher } = await openPublisher();
     await publisher.start(startedDraft);
-    const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]);
-    process.kill(pid, 'SIGSTOP');
+    await server.kill('SIGSTOP');
     let emitted = 0;
     for (; !publisher.isFull() && emitted < 1000; emitted += 1) {
       publisher.emit({
@@ -200,7 +201,7 @@ describe('the publisher', () => {
     }
     expect(emitted).toBeGreaterThan(50);
     expect(emitted).toBeLessThan(200);
-    process.kill(pid, 'SIGCONT');
+    await server.kill('SIGCONT');
     await publisher.room();
     expect(publisher.isFull()).toBe(false);
     await publisher.final(endedDraft());
