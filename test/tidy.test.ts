@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { eventTypes } from '../src/contract/event.ts';
 import { problemCodes, problems } from '../src/contract/problem.ts';
+import { controlData } from '../src/contract/stream.ts';
 import { type ConfigVariableName, configVariables, isSecret } from '../src/platform/config-variables.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -91,6 +93,11 @@ describe('the tables', () => {
       return `| \`${name}\`${star} | ${value === '' ? '' : `\`${value}\``} | ${description} |`;
     });
     expect(table?.split('\n').slice(2)).toEqual(rows);
+  });
+
+  it('of the events and frames are those of the code', () => {
+    const named = [...read('docs/events.md').matchAll(/^\| `([a-z]+\.[a-z]+)` \|/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual([...eventTypes, ...Object.keys(controlData)].sort());
   });
 
   it('of the problems is the one of the code, and every code is used', () => {
