@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { limits } from '../src/contract/limits.ts';
+import { problem } from '../src/contract/problem.ts';
 import { assertNever } from '../src/core/assert-never.ts';
 import { jobPolicy } from '../src/core/job-policy.ts';
 import type { Pickup } from '../src/store/job-queue.ts';
@@ -69,7 +70,9 @@ async function runAttempt(
   services.running.add(ending);
   try {
     if (begun.cancel) ending.end('cancel');
-    const outcome = await work(services, attempt, begun);
+    const outcome = await work(services, attempt, begun).catch((error: unknown) =>
+      unexpected(services, attempt, error),
+    );
     const pickup = await finishAttempt(attempt, outcome);
     if (pickup.done) await tidy(services, id);
     return pickup;
@@ -100,6 +103,13 @@ async function work(
   }
   const { spec } = attempt.job;
   return spec.type === 'command' ? runCommand(services, attempt, spec) : runPrompt(services, attempt, spec);
+}
+
+/** A fault of our own still ends the attempt in order, so that the job is not left to look as if it ran. */
+function unexpected({ logger }: WorkerServices, { job }: Attempt, error: unknown): Outcome {
+  logger.error({ err: error, job: job.id }, 'an attempt failed in a way the worker does not know');
+  const detail = `The worker failed in a way it does not know while it ran job ${job.id}; its log has the details.`;
+  return { kind: 'failed', error: problem('internal', detail), result: null, usage: null };
 }
 
 function openPublisher(
