@@ -4,7 +4,7 @@ import { formatCursor, type Position } from '../core/cursor.ts';
 import { decideStart } from '../core/merge.ts';
 import { Frame } from './fan-out/frame.ts';
 import { patience } from './patience.ts';
-import { jobNotFound, requireJob } from './routes/jobs.ts';
+import { jobNotFound, requireJob } from './require-job.ts';
 import type { Services } from './services.ts';
 
 export interface PageRequest {

@@ -3,7 +3,7 @@ import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { assertNever } from '../core/assert-never.ts';
 import { commandFate, redisProblem } from '../store/redis.ts';
-import { jobNotFound } from './routes/jobs.ts';
+import { jobNotFound } from './require-job.ts';
 import type { Services } from './services.ts';
 
 /**

@@ -10,8 +10,8 @@ import {
 import { assertNever } from '../../core/assert-never.ts';
 import { redisProblem } from '../../store/redis.ts';
 import { cancelJob } from '../cancel-job.ts';
-import { parsePosition } from '../routes/events.ts';
-import { jobNotFound, requireJob } from '../routes/jobs.ts';
+import { parsePosition } from '../parse-position.ts';
+import { jobNotFound, requireJob } from '../require-job.ts';
 import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
 import type { Frame } from './frame.ts';

@@ -4,71 +4,61 @@ import { Accepted, JobParams } from '../../contract/http.ts';
 import { Job } from '../../contract/job.ts';
 import { Problem } from '../../contract/problem.ts';
 import { cancelJob } from '../cancel-job.ts';
+import { jobNotFound } from '../require-job.ts';
 import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
-import { jobNotFound } from './jobs.ts';
 
 /** What may be done to a job that runs: typing, resizing, signalling, cancelling. */
 export function controlRoutes(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const accepted = { 202: Accepted, '4xx': Problem, '5xx': Problem };
-    const accept = async (job: string, control: Control) => {
-      await sendControl(services, job, control);
-      return { accepted: true as const, ...(control.message === undefined ? {} : { msg: control.message }) };
-    };
+    await app.register(inboxRoutes(services));
+    await app.register(cancelRoute(services));
+  };
+}
 
+/** What is answered once it is stored in the inbox of the job. */
+function inboxRoutes(services: Services): FastifyPluginAsyncTypebox {
+  const shared = {
+    tags: ['control'],
+    params: JobParams,
+    response: { 202: Accepted, '4xx': Problem, '5xx': Problem },
+  };
+  const accept = async (job: string, control: Control) => {
+    await sendControl(services, job, control);
+    return { accepted: true as const, ...(control.message === undefined ? {} : { msg: control.message }) };
+  };
+  return async (app) => {
     app.post(
       '/v1/jobs/:id/input',
-      {
-        schema: {
-          summary: 'Type into a job',
-          tags: ['control'],
-          params: JobParams,
-          body: InputBody,
-          response: accepted,
-        },
-      },
-      async (request, reply) =>
-        reply.code(202).send(await accept(request.params.id, inputControl(request.body, request.actor))),
+      { schema: { ...shared, summary: 'Type into a job', body: InputBody } },
+      async ({ params, body, actor }, reply) =>
+        reply.code(202).send(await accept(params.id, inputControl(body, actor))),
     );
 
     app.post(
       '/v1/jobs/:id/resize',
-      {
-        schema: {
-          summary: 'Resize the terminal',
-          tags: ['control'],
-          params: JobParams,
-          body: ResizeBody,
-          response: accepted,
-        },
-      },
-      async (request, reply) => {
-        const { msg, ...size } = request.body;
-        const control: Control = { kind: 'resize', ...size, ...sender(request.actor, msg) };
-        return reply.code(202).send(await accept(request.params.id, control));
+      { schema: { ...shared, summary: 'Resize the terminal', body: ResizeBody } },
+      async ({ params, body, actor }, reply) => {
+        const { msg, ...size } = body;
+        const control: Control = { kind: 'resize', ...size, ...sender(actor, msg) };
+        return reply.code(202).send(await accept(params.id, control));
       },
     );
 
     app.post(
       '/v1/jobs/:id/signal',
-      {
-        schema: {
-          summary: 'Send a signal',
-          tags: ['control'],
-          params: JobParams,
-          body: SignalBody,
-          response: accepted,
-        },
-      },
-      async (request, reply) => {
-        const { msg, signal } = request.body;
-        return reply
-          .code(202)
-          .send(await accept(request.params.id, { kind: 'signal', signal, ...sender(request.actor, msg) }));
+      { schema: { ...shared, summary: 'Send a signal', body: SignalBody } },
+      async ({ params, body, actor }, reply) => {
+        const { msg, signal } = body;
+        const control: Control = { kind: 'signal', signal, ...sender(actor, msg) };
+        return reply.code(202).send(await accept(params.id, control));
       },
     );
+  };
+}
 
+function cancelRoute(services: Services): FastifyPluginAsyncTypebox {
+  return async (app) => {
     app.post(
       '/v1/jobs/:id/cancel',
       {
@@ -84,13 +74,8 @@ export function controlRoutes(services: Services): FastifyPluginAsyncTypebox {
           response: { 200: Job, 202: Job, '4xx': Problem, '5xx': Problem },
         },
       },
-      async (request, reply) => {
-        const { id } = request.params;
-        const { answer, job } = await cancelJob(services, {
-          job: id,
-          reason: request.body.reason,
-          actor: request.actor,
-        });
+      async ({ params: { id }, body: { reason }, actor }, reply) => {
+        const { answer, job } = await cancelJob(services, { job: id, reason, actor });
         if (answer === 'NOJOB' || job === null) throw jobNotFound(id);
         return reply.code(answer === 'ENDED' ? 200 : 202).send(job);
       },

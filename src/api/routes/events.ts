@@ -3,15 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { EventsQuery, FeedQuery, JobParams } from '../../contract/http.ts';
 import { limits } from '../../contract/limits.ts';
-import { Problem, ProblemError } from '../../contract/problem.ts';
+import { Problem } from '../../contract/problem.ts';
 import { EventPage } from '../../contract/stream.ts';
-import { type Position, parseCursor } from '../../core/cursor.ts';
+import type { Position } from '../../core/cursor.ts';
 import { readEventPage } from '../event-page.ts';
 import type { FeedSink } from '../fan-out/feed-hub.ts';
 import { SseStream } from '../fan-out/sse.ts';
 import { followJob } from '../fan-out/subscriber.ts';
+import { parsePosition } from '../parse-position.ts';
+import { jobNotFound } from '../require-job.ts';
 import type { Services } from '../services.ts';
-import { jobNotFound } from './jobs.ts';
 
 const pageDefault = 200;
 
@@ -148,14 +149,4 @@ function wantsStream(request: FastifyRequest): boolean {
 function readCursor(request: FastifyRequest, after: string | undefined): Position | null {
   const text = request.headers['last-event-id']?.toString() ?? after;
   return text === undefined || text === '' ? null : parsePosition(text);
-}
-
-/** @throws ProblemError invalid_cursor */
-export function parsePosition(text: string): Position {
-  const position = parseCursor(text);
-  if (position !== null) return position;
-  throw new ProblemError(
-    'invalid_cursor',
-    `${JSON.stringify(text.slice(0, 64))} is not a cursor. Use the id of an event, such as 1763805600123-42, or none to begin at the start.`,
-  );
 }

@@ -3,6 +3,7 @@ import { JobPage, JobParams, ListQuery, SubmitHeaders, SubmitQuery } from '../..
 import { Job, JobSubmission } from '../../contract/job.ts';
 import { Problem, ProblemError } from '../../contract/problem.ts';
 import { awaitEnd } from '../await-end.ts';
+import { requireJob } from '../require-job.ts';
 import type { Services } from '../services.ts';
 import { submitJob } from '../submit-job.ts';
 
@@ -65,20 +66,6 @@ export function jobRoutes(services: Services): FastifyPluginAsyncTypebox {
       },
     );
   };
-}
-
-/** @throws ProblemError job_not_found */
-export async function requireJob({ records }: Services, id: string): Promise<Job> {
-  const job = await records.get(id);
-  if (job !== null) return job;
-  throw jobNotFound(id);
-}
-
-export function jobNotFound(id: string): ProblemError {
-  return new ProblemError(
-    'job_not_found',
-    `There is no job ${id}. Either it never existed, or it ended longer ago than the service keeps jobs.`,
-  );
 }
 
 function drainingProblem(): ProblemError {

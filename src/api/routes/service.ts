@@ -3,23 +3,28 @@ import { Health, ModelList, QueueState, Readiness, WorkerList } from '../../cont
 import { Problem } from '../../contract/problem.ts';
 import type { Services } from '../services.ts';
 
-/** What runs, waits and can be used. */
+/** Whether it works, and what runs, waits and can be used. */
 export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
-  const { workers, queue, records, log } = services;
+  return async (app) => {
+    await app.register(healthRoutes(services));
+    await app.register(capacityRoutes(services));
+  };
+}
+
+/** For load balancers and service managers, which have no key. */
+function healthRoutes(services: Services): FastifyPluginAsyncTypebox {
+  const config = { open: true };
   return async (app) => {
     app.get(
       '/healthz',
-      {
-        config: { open: true },
-        schema: { summary: 'The process answers', tags: ['service'], response: { 200: Health } },
-      },
+      { config, schema: { summary: 'The process answers', tags: ['service'], response: { 200: Health } } },
       async () => ({ status: 'ok' as const }),
     );
 
     app.get(
       '/readyz',
       {
-        config: { open: true },
+        config,
         schema: {
           summary: 'The service can take jobs',
           tags: ['service'],
@@ -32,13 +37,30 @@ export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
         return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness);
       },
     );
+  };
+}
 
+async function checkReadiness({ draining, log, workers }: Services): Promise<Readiness> {
+  const reasons: string[] = [];
+  const warnings: string[] = [];
+  if (draining.aborted) reasons.push('This process is stopping.');
+  const answered = log.connection.runId() !== null && (await log.connection.redis.ping().catch(() => null));
+  if (!answered) reasons.push('Redis does not answer.');
+  else if ((await workers.list().catch(() => [])).length === 0) {
+    warnings.push('No worker has been seen for 30 s; jobs wait until one starts.');
+  }
+  return { status: reasons.length === 0 ? 'ready' : 'unready', reasons, warnings };
+}
+
+function capacityRoutes({ workers, queue, records }: Services): FastifyPluginAsyncTypebox {
+  const tags = ['service'];
+  return async (app) => {
     app.get(
       '/v1/workers',
       {
         schema: {
           summary: 'Workers seen in the last 30 s',
-          tags: ['service'],
+          tags,
           response: { 200: WorkerList, '5xx': Problem },
         },
       },
@@ -47,13 +69,7 @@ export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
 
     app.get(
       '/v1/queue',
-      {
-        schema: {
-          summary: 'How much waits',
-          tags: ['service'],
-          response: { 200: QueueState, '5xx': Problem },
-        },
-      },
+      { schema: { summary: 'How much waits', tags, response: { 200: QueueState, '5xx': Problem } } },
       async () => ({ ...(await queue.counts()), open: await records.openCount() }),
     );
 
@@ -62,7 +78,7 @@ export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Models that workers can reach',
-          tags: ['service'],
+          tags,
           response: { 200: ModelList, '5xx': Problem },
         },
       },
@@ -71,18 +87,5 @@ export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
         return { items: [...new Map(models.map((model) => [model.id, model])).values()] };
       },
     );
-
-    async function checkReadiness({ draining }: Services): Promise<Readiness> {
-      const reasons: string[] = [];
-      const warnings: string[] = [];
-      if (draining.aborted) reasons.push('This process is stopping.');
-      const answered =
-        log.connection.runId() !== null && (await log.connection.redis.ping().catch(() => null));
-      if (!answered) reasons.push('Redis does not answer.');
-      else if ((await workers.list().catch(() => [])).length === 0) {
-        warnings.push('No worker has been seen for 30 s; jobs wait until one starts.');
-      }
-      return { status: reasons.length === 0 ? 'ready' : 'unready', reasons, warnings };
-    }
   };
 }
