@@ -20,7 +20,7 @@ export async function finishAttempt(attempt: Attempt, outcome: Outcome | 'lost' 
     return end(attempt, { status: 'cancelled', error: cancelledProblem(attempt) });
   }
   if (cause !== null) return finishByCause(attempt, cause, outcome);
-  if (outcome === null) return end(attempt, { status: 'failed', error: lostProblem(attempt) });
+  if (outcome === null) throw new TypeError('an attempt without an outcome has a cause');
   if (outcome.kind === 'succeeded')
     return end(attempt, { status: 'succeeded', error: null, ...resultOf(outcome) });
   return fail(attempt, outcome);
@@ -118,13 +118,12 @@ function cancelledProblem({ job }: Attempt): Problem {
   );
 }
 
-function lostProblem({ job }: Attempt): Problem {
-  const effects =
-    job.type === 'command'
-      ? 'The command had been started, so it may have had effects; it was not started again because its rerun is beforeStart.'
-      : 'Too many attempts were lost this way.';
-  return problem(
-    'worker_lost',
-    `The worker that ran job ${job.id} was lost. ${effects} Check, then submit it again.`,
-  );
+function lostProblem({ job, policy }: Attempt): Problem {
+  const effects = job.type === 'command' ? ' The command had been started, so it may have had effects.' : '';
+  const why =
+    policy.rerun === 'beforeStart'
+      ? 'It was not started again because its rerun is beforeStart.'
+      : 'It was not started again because too many of its attempts were lost this way.';
+  const detail = `The worker that ran job ${job.id} was lost.${effects} ${why} Check, then submit it again.`;
+  return problem('worker_lost', detail);
 }

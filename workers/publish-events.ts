@@ -201,7 +201,14 @@ export class EventPublisher {
     }
     const firstPseq = firstHeld > last + 1 ? firstHeld - 1 : firstHeld;
     const flag = held?.start ? 'start' : 'none';
-    await this.#append(drafts, { firstPseq, flag, counted: false, dueMs: 0, resyncLast: last });
+    const answer = await this.#append(drafts, {
+      firstPseq,
+      flag,
+      counted: false,
+      dueMs: 0,
+      resyncLast: last,
+    });
+    if (answer.kind === 'OK' && answer.cancel) this.#options.onCancel();
   }
 
   async #append(

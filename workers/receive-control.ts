@@ -13,59 +13,102 @@ export interface ControlReceiver {
 }
 
 /**
- * Hands the messages of a job's inbox to its command, in order, each when the command has room for it.
- * Only then is it said to be accepted and does it make room in the inbox. Answers a function that stops it.
+ * Hands the messages of a job's inbox to its command. Signals and sizes take effect at once; input waits
+ * in order until the command has room for it, so a program that does not read holds up its input and
+ * nothing else. Only what was handed over is said to be accepted and makes room in the inbox, which
+ * bounds what waits here. Answers a function that stops it.
  */
 export function receiveControl(receiver: ControlReceiver, command: RunningCommand): () => void {
-  const { inbox, wake, job, identity } = receiver;
-  let stopped = false;
-  let last = '0-0';
-  let isLooking = false;
-  let lookAgain = false;
-
-  const look = async () => {
-    lookAgain = true;
-    if (isLooking) return;
-    isLooking = true;
-    while (lookAgain && !stopped) {
-      lookAgain = false;
-      await takeAll().catch(() => {}); // Redis is away; the timer looks again
-    }
-    isLooking = false;
-  };
-  const takeAll = async () => {
-    for (const entry of await inbox.read(job, last)) {
-      if (stopped || !(await hasRoom(command, entry, () => stopped))) return;
-      if (entry.attempt === identity.attempt) apply(entry);
-      last = entry.id;
-      await inbox.taken(job, identity.token, entry);
-    }
-  };
-  const apply = ({ control, bytes }: InboxEntry) => {
-    const accepted = perform(command, control, bytes);
-    if (accepted) receiver.emit(accepted);
-  };
-
-  const forget = wake.listen(job, look);
-  const timer = setInterval(look, lookEveryMs);
-  look();
+  const reception = new Reception(receiver, command);
+  const stopListening = receiver.wake.listen(receiver.job, (reason) => {
+    if (reason === 'inbox') void reception.look();
+  });
+  const timer = setInterval(() => void reception.look(), lookEveryMs);
+  void reception.look();
   return () => {
-    stopped = true;
+    reception.stop();
     clearInterval(timer);
-    forget();
+    stopListening();
   };
 }
 
 const lookEveryMs = 1000;
 const roomPollMs = 20;
 
-/** Waits until the command takes the whole of a message; a program that does not read holds it up. */
-async function hasRoom(command: RunningCommand, entry: InboxEntry, stopped: () => boolean): Promise<boolean> {
-  while (!stopped()) {
-    if (command.inputRoom() >= entry.bytes) return true;
-    await new Promise((resolve) => setTimeout(resolve, roomPollMs));
+class Reception {
+  readonly #receiver: ControlReceiver;
+  readonly #command: RunningCommand;
+  readonly #typed: InboxEntry[] = [];
+  #last = '0-0';
+  #looking = false;
+  #lookAgain = false;
+  #typing = false;
+  #stopped = false;
+
+  constructor(receiver: ControlReceiver, command: RunningCommand) {
+    this.#receiver = receiver;
+    this.#command = command;
   }
-  return false;
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Reads what is new. Redis may be away; then the next look finds it. */
+  async look(): Promise<void> {
+    this.#lookAgain = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    while (this.#lookAgain && !this.#stopped) {
+      this.#lookAgain = false;
+      await this.#readAll().catch(() => {});
+    }
+    this.#looking = false;
+  }
+
+  async #readAll(): Promise<void> {
+    const { inbox, job, identity } = this.#receiver;
+    for (;;) {
+      const entries = await inbox.read(job, this.#last);
+      if (entries.length === 0 || this.#stopped) return;
+      for (const entry of entries) {
+        this.#last = entry.id;
+        const { kind } = entry.control;
+        if (entry.attempt !== identity.attempt) await this.#forget(entry);
+        else if (kind === 'input' || kind === 'eof') this.#typed.push(entry);
+        else await this.#perform(entry);
+      }
+      void this.#type();
+    }
+  }
+
+  /** Types what waits, as the command takes it. */
+  async #type(): Promise<void> {
+    if (this.#typing) return;
+    this.#typing = true;
+    while (!this.#stopped) {
+      const [next] = this.#typed;
+      if (next === undefined) break;
+      if (this.#command.inputRoom() >= next.bytes) {
+        this.#typed.shift();
+        await this.#perform(next);
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, roomPollMs));
+      }
+    }
+    this.#typing = false;
+  }
+
+  async #perform(entry: InboxEntry): Promise<void> {
+    const event = perform(this.#command, entry.control, entry.bytes);
+    if (event) this.#receiver.emit(event);
+    await this.#forget(entry);
+  }
+
+  async #forget(entry: InboxEntry): Promise<void> {
+    const { inbox, job, identity } = this.#receiver;
+    await inbox.taken(job, identity.token, entry).catch(() => {}); // it only holds room until the attempt ends
+  }
 }
 
 /** Does what a message says, and answers the event that tells of it; null where it could not be done. */

@@ -9,6 +9,7 @@ import { commandEnvironment } from './terminal/environment.ts';
 import { type PreparedLaunch, prepareLaunch } from './terminal/launch.ts';
 import type { CommandExit, OutputChunk, RunningCommand } from './terminal/terminal.ts';
 import { openWorkspace } from './terminal/workspace.ts';
+import { untilRedisAnswers } from './until-redis-answers.ts';
 
 /** Runs a command to its end: everything it writes becomes events, everything sent to it its input. */
 export async function runCommand(
@@ -40,7 +41,7 @@ async function prepare(
   spec: CommandSpec,
 ): Promise<PreparedLaunch> {
   const { dataDir, workRoots, environment, records, seal } = services;
-  const sealed = await records.extra(job.id, 'sealed');
+  const sealed = await untilRedisAnswers(services, () => records.extra(job.id, 'sealed'));
   const secrets = sealed === null ? {} : openSecrets(() => seal.open(job.id, sealed), job.id);
   const { workspace, cwd } = await openWorkspace({
     dataDir,
@@ -92,6 +93,9 @@ async function follow(services: WorkerServices, attempt: Attempt, command: Runni
   } finally {
     ending.signal.removeEventListener('abort', stop);
     stopReceiving();
+    // After a fault of our own the command must not be left running; otherwise this finds nothing.
+    command.terminate({ kill: true });
+    await command.exit;
   }
 }
 
@@ -115,7 +119,7 @@ async function publishOutput(
     const decoder = decoders.get(stream) ?? new OutputDecoder(stream);
     decoders.set(stream, decoder);
     for (const data of decoder.push(bytes)) publisher.emit({ type: 'output.delta', data });
-    if (publisher.isFull()) await publisher.room();
+    if (publisher.isFull()) await attempt.limits.hold(publisher.room());
   }
   for (const decoder of decoders.values()) {
     for (const data of decoder.end()) publisher.emit({ type: 'output.delta', data });

@@ -3,9 +3,10 @@ import { limits } from '../src/contract/limits.ts';
 import { problem } from '../src/contract/problem.ts';
 import { assertNever } from '../src/core/assert-never.ts';
 import { jobPolicy } from '../src/core/job-policy.ts';
+import { expireJob } from '../src/store/expire-job.ts';
 import type { Pickup } from '../src/store/job-queue.ts';
 import type { BeginAnswer } from '../src/store/ports.ts';
-import { expireJob } from '../src/store/sweep.ts';
+
 import type { Attempt, Outcome } from './attempt.ts';
 import { Ending } from './ending.ts';
 import { finishAttempt } from './finish-attempt.ts';
@@ -15,6 +16,7 @@ import { runCommand } from './run-command.ts';
 import { runPrompt } from './run-prompt.ts';
 import type { WorkerServices } from './services.ts';
 import { limitTime } from './time-limits.ts';
+import { untilRedisAnswers } from './until-redis-answers.ts';
 
 /**
  * Runs a job that BullMQ offered. The job's own log decides whether it may run at all: an offer may be
@@ -30,7 +32,7 @@ export async function runJob(services: WorkerServices, job: string): Promise<Pic
     case 'DONE':
       return { done: true };
     case 'EXPIRED':
-      await untilRedisAnswers(services, () => expireJob(services.log, job));
+      await untilRedisAnswers(services, () => expireJob(services, job));
       await tidy(services, job);
       return { done: true };
     case 'BUSY':
@@ -95,10 +97,10 @@ async function work(
     if (attempt.policy.rerun === 'beforeStart' || lost >= limits.lostAttemptsMax) return 'lost';
     const reason = `attempt ${attempt.identity.attempt - 1} was lost with its worker; the job runs again from its start`;
     attempt.publisher.emit({ type: 'output.reset', data: { reason } });
-  } else if (attempt.identity.attempt > 1 && attempt.job.type === 'prompt') {
+  } else if (attempt.identity.attempt > 1) {
     attempt.publisher.emit({
       type: 'output.reset',
-      data: { reason: 'the prompt is tried again from its start' },
+      data: { reason: 'the job is tried again from its start' },
     });
   }
   const { spec } = attempt.job;
@@ -137,19 +139,4 @@ function openPublisher(
 /** What a finished job no longer needs; the sweeper does it where this fails. */
 async function tidy({ records }: WorkerServices, job: string): Promise<void> {
   await records.closeOpen(job).catch(() => {});
-}
-
-const retryMs = 250;
-
-/** Repeats a question to Redis until it answers: a pickup has nothing better to do. */
-async function untilRedisAnswers<T>({ log, logger }: WorkerServices, ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      await log.connection.ready();
-      return await ask();
-    } catch (error) {
-      logger.debug({ err: error }, 'Redis did not answer; asking again');
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import type { FinishReason, PromptSpec, ToolCall, Usage } from '../src/contract/job.ts';
+import { limits } from '../src/contract/limits.ts';
 import { problem } from '../src/contract/problem.ts';
 import { assertNever } from '../src/core/assert-never.ts';
 import { AdapterFailure, type PromptPart, type PromptRequest } from './adapter.ts';
@@ -23,10 +24,10 @@ export async function runPrompt(
     for await (const part of adapter.stream(requestOf(spec, model), ending.signal)) {
       attempt.limits.touch();
       answer.take(part, attempt);
-      if (publisher.isFull()) await publisher.room();
-      if (ending.signal.aborted) break;
+      if (publisher.isFull()) await attempt.limits.hold(publisher.room());
+      if (ending.signal.aborted || answer.isFull()) break;
     }
-    return answer.outcome();
+    return ending.signal.aborted ? answer.interrupted(attempt) : answer.outcome();
   } catch (error) {
     return answer.failure(error, attempt);
   }
@@ -81,6 +82,19 @@ class Answer {
       default:
         assertNever(part);
     }
+  }
+
+  /** Nothing more is asked for: what a model says at once is far below this. */
+  isFull(): boolean {
+    const full = this.#text.length + this.#reasoning.length > limits.answerLengthMax;
+    if (full) this.#finishReason = 'length';
+    return full;
+  }
+
+  /** Ended from outside: what was said is in the events, and is no result. */
+  interrupted({ job }: Attempt): Outcome {
+    const error = problem('provider_unavailable', `The answer for job ${job.id} was stopped before its end.`);
+    return { kind: 'failed', error, result: null, usage: this.#usage };
   }
 
   outcome(): Outcome {

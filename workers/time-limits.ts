@@ -3,6 +3,8 @@ import type { Ending } from './ending.ts';
 export interface TimeLimits {
   /** Something happened: the silence starts anew. */
   touch(): void;
+  /** Waits; time in which we ourselves make the work wait is not its silence. */
+  hold(waiting: Promise<void>): Promise<void>;
   stop(): void;
 }
 
@@ -13,9 +15,11 @@ export function limitTime(
 ): TimeLimits {
   const whole = setTimeout(() => ending.end('timeout'), timeoutMs);
   let touchedAtMs = performance.now();
+  let held = 0;
   let silence: NodeJS.Timeout | undefined;
   // One timer that looks again is cheaper than one made anew for every piece of output.
   const watch = (idleMs: number) => {
+    if (held > 0) touchedAtMs = performance.now();
     const leftMs = idleMs - (performance.now() - touchedAtMs);
     if (leftMs <= 0) ending.end('idle');
     else silence = setTimeout(() => watch(idleMs), leftMs);
@@ -23,6 +27,12 @@ export function limitTime(
   if (idleTimeoutMs !== null) watch(idleTimeoutMs);
   return {
     touch: () => {
+      touchedAtMs = performance.now();
+    },
+    hold: async (waiting) => {
+      held += 1;
+      await waiting;
+      held -= 1;
       touchedAtMs = performance.now();
     },
     stop: () => {

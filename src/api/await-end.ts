@@ -22,8 +22,8 @@ export async function awaitEnd(
       const changed = new Promise<void>((resolve) => {
         check = resolve;
       });
-      const job = await records.get(id);
-      if (job === null || job.finishedAt !== null) return job;
+      const job = await records.get(id).catch(() => undefined); // Redis is away; the job may end all the same
+      if (job === null || job?.finishedAt) return job;
       if (waiting.isOver()) return null;
       await Promise.race([changed, waiting.over]);
     }

@@ -123,6 +123,7 @@ function createServices({
     keepMs: config.retentionDays * 24 * 3600 * 1000,
   });
   const feed = createFeed(redis);
+  const seal = createSeal(apiKey);
   const positionOf = async (job: string) => {
     const page = await log.read(job, Number.MAX_SAFE_INTEGER - 1, 1);
     return page && { epoch: page.epoch, seq: page.seq };
@@ -138,8 +139,8 @@ function createServices({
     hub: new Hub(subscriber, positionOf),
     feedHub: new FeedHub(blocking, feed),
     workers: createWorkerRegistry(redis),
-    sessions: createSessions(redis),
-    seal: createSeal(apiKey),
+    sessions: createSessions(redis, (token) => seal.fingerprint(`session ${token}`)),
+    seal,
     streams: new OpenStreams(),
     draining: stop,
   };
@@ -158,17 +159,27 @@ function announceRedis(connection: LogConnection, logger: Logger): void {
   });
 }
 
+/** One sweep after the other, never two at once. Answers a function that ends it. */
 function sweepRegularly(services: Services): () => void {
   const sources = { ...services, redis: services.log.connection.redis };
-  const timer = setInterval(() => {
-    sweep(sources).then(
-      (mended) => {
-        if (mended) services.logger.info({ mended }, 'the sweeper put jobs right');
-      },
-      (error: unknown) => services.logger.warn({ err: error }, 'a sweep failed; the next is tried in 30 s'),
-    );
-  }, limits.sweepEveryMs);
-  return () => clearInterval(timer);
+  let timer: NodeJS.Timeout;
+  const sweepLater = () => {
+    timer = setTimeout(() => {
+      sweep(sources)
+        .then(
+          (mended) => {
+            if (mended) services.logger.info({ mended }, 'the sweeper put jobs right');
+          },
+          (error: unknown) =>
+            services.logger.warn({ err: error }, 'a sweep failed; the next is tried in 30 s'),
+        )
+        .finally(() => {
+          if (!services.draining.aborted) sweepLater();
+        });
+    }, limits.sweepEveryMs);
+  };
+  sweepLater();
+  return () => clearTimeout(timer);
 }
 
 const loginLinkWaitMs = 5000;

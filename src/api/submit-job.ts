@@ -3,10 +3,11 @@ import type { EventDraft } from '../contract/event.ts';
 import type { Job, JobSpec, JobSubmission } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
+import { formatCursor } from '../core/cursor.ts';
 import { jobPolicy } from '../core/job-policy.ts';
 import { newJob } from '../core/job-view.ts';
 import { payloadOf } from '../core/payload.ts';
-import { claimIdempotencyKey } from '../store/idempotency.ts';
+import { claimIdempotencyKey, releaseIdempotencyKey } from '../store/idempotency.ts';
 import { commandFate, redisProblem } from '../store/redis.ts';
 import type { Services } from './services.ts';
 
@@ -23,39 +24,44 @@ export interface Submission {
  */
 export async function submitJob(
   services: Services,
-  { body, idempotencyKey, actor }: Submission,
+  submission: Submission,
 ): Promise<{ job: Job; replayed: boolean }> {
-  const claim = await claimId(services, { body, idempotencyKey, actor });
+  refuseWhenDeep(submission.body);
+  const claim = await claimId(services, submission);
   if (claim.replayed) {
     const job = await services.records.get(claim.id);
     if (job?.finishedAt) return { job, replayed: true };
   } else {
-    await refuseWhenFull(services);
+    await refuseWhenFull(services, claim);
   }
-  await createJob(services, claim.id, body);
-  await schedule(services, claim.id, body);
-  const job = await services.records.get(claim.id);
-  if (job === null) throw unknownOutcome(claim.id);
-  await services.feed.ring({ job: job.id, status: job.status, cursor: job.cursor }).catch(() => {});
-  return { job, replayed: claim.replayed };
+  const created = await createJob(services, claim.id, submission.body);
+  await schedule(services, claim.id, created.spec);
+  const { id, status, cursor } = created;
+  await services.feed.ring({ job: id, status, cursor }).catch(() => {});
+  return { job: created, replayed: claim.replayed };
+}
+
+interface ClaimedId {
+  id: string;
+  replayed: boolean;
+  /** Of the Idempotency-Key, where there is one. */
+  scope: string | null;
 }
 
 async function claimId(
   { log, seal }: Services,
   { body, idempotencyKey, actor }: Submission,
-): Promise<{ id: string; replayed: boolean }> {
+): Promise<ClaimedId> {
   const id = `job_${ulid().toLowerCase()}`;
-  if (idempotencyKey === undefined) return { id, replayed: false };
-  const claim = await claimIdempotencyKey(log.connection.redis, {
-    scope: seal.fingerprint(JSON.stringify([actor, 'POST /v1/jobs', unquote(idempotencyKey)])),
-    fingerprint: seal.fingerprint(canonical(body)),
-    job: id,
-  });
+  if (idempotencyKey === undefined) return { id, replayed: false, scope: null };
+  const scope = seal.fingerprint(JSON.stringify([actor, 'POST /v1/jobs', unquote(idempotencyKey)]));
+  const fingerprint = seal.fingerprint(canonical(body));
+  const claim = await claimIdempotencyKey(log.connection.redis, { scope, fingerprint, job: id });
   switch (claim.kind) {
     case 'new':
-      return { id, replayed: false };
+      return { id, replayed: false, scope };
     case 'replay':
-      return { id: claim.job, replayed: true };
+      return { id: claim.job, replayed: true, scope };
     case 'other-body':
       throw new ProblemError(
         'idempotency_key_reused',
@@ -64,8 +70,27 @@ async function claimId(
   }
 }
 
-async function refuseWhenFull({ records }: Services): Promise<void> {
+/** Programs that read a job recurse over its JSON, here and at the other end; some do not go deep. */
+function refuseWhenDeep(body: JobSubmission): void {
+  if (depthOf(body.metadata, limits.jsonDepthMax) <= limits.jsonDepthMax) return;
+  const detail = `is nested more than ${limits.jsonDepthMax} levels deep`;
+  throw new ProblemError('validation_failed', `/metadata ${detail}.`, {
+    errors: [{ pointer: '/metadata', detail }],
+  });
+}
+
+/** How deep a value is nested; stops counting behind `max`. */
+function depthOf(value: unknown, max: number): number {
+  if (value === null || typeof value !== 'object') return 0;
+  if (max === 0) return 1;
+  return (
+    1 + Object.values(value).reduce((deepest: number, part) => Math.max(deepest, depthOf(part, max - 1)), 0)
+  );
+}
+
+async function refuseWhenFull({ records, log }: Services, { scope }: ClaimedId): Promise<void> {
   if ((await records.openCount()) < limits.queuedJobsMax) return;
+  if (scope !== null) await releaseIdempotencyKey(log.connection.redis, scope);
   throw new ProblemError(
     'queue_full',
     `${limits.queuedJobsMax} jobs are waiting or running, which is the most this service takes. Send the job again later.`,
@@ -73,46 +98,50 @@ async function refuseWhenFull({ records }: Services): Promise<void> {
   );
 }
 
-async function createJob(
-  { log, records, seal, process }: Services,
-  id: string,
-  body: JobSubmission,
-): Promise<void> {
-  const { spec, secrets } = withoutSecrets(body);
+/** Creates the job, or finds that it was created before; answers it as far as is known. */
+async function createJob(services: Services, id: string, body: JobSubmission): Promise<Job> {
+  const { log, records } = services;
   const nowMs = Date.now();
-  const at = new Date(nowMs).toISOString();
-  const { delayMs, ttlMs } = jobPolicy(spec);
-  const dueMs = nowMs + delayMs;
-  const first: EventDraft =
-    delayMs > 0
-      ? {
-          type: 'job.delayed',
-          data: { reason: 'submitted with delayMs', until: new Date(dueMs).toISOString() },
-        }
-      : { type: 'job.queued', data: {} };
+  const { job, extra, first } = describeJob(services, { id, body, nowMs });
   try {
     await records.announceOpen(id, nowMs);
-    await log.create({
-      job: newJob({ id, spec, createdAt: at, retryOf: null }),
-      extra: {
-        ...(delayMs > 0 ? { due: String(dueMs) } : {}),
-        ...(ttlMs === null ? {} : { ttl: String(dueMs + ttlMs) }),
-        ...(spec.type === 'command' ? { input: spec.interactive ? 'input' : 'signals' } : {}),
-        ...(secrets === undefined ? {} : { sealed: seal.seal(id, secrets) }),
-      },
-      first: {
-        type: first.type,
-        payload: payloadOf({ ...first, job: id, producer: `a:${process}`, pseq: 1, attempt: null, at }),
-      },
-    });
+    const { kind, epoch, seq } = await log.create({ job, extra, first });
+    const created = { ...job, cursor: formatCursor({ epoch, seq }) };
+    return kind === 'OK' ? created : ((await records.get(id)) ?? created);
   } catch (error) {
     if (commandFate(error) === 'unknown' && !(error instanceof ProblemError)) throw unknownOutcome(id);
     throw redisProblem(error);
   }
 }
 
-async function schedule({ queue, logger }: Services, id: string, body: JobSubmission): Promise<void> {
-  const { priority, delayMs } = jobPolicy(withoutSecrets(body).spec);
+function describeJob(
+  { seal, process }: Services,
+  { id, body, nowMs }: { id: string; body: JobSubmission; nowMs: number },
+): Parameters<Services['log']['create']>[0] {
+  const { spec, secrets } = withoutSecrets(body);
+  const at = new Date(nowMs).toISOString();
+  const { delayMs, ttlMs } = jobPolicy(spec);
+  const dueMs = nowMs + delayMs;
+  const until = new Date(dueMs).toISOString();
+  const first: EventDraft =
+    delayMs > 0
+      ? { type: 'job.delayed', data: { reason: 'submitted with delayMs', until } }
+      : { type: 'job.queued', data: {} };
+  const payload = payloadOf({ ...first, job: id, producer: `a:${process}`, pseq: 1, attempt: null, at });
+  return {
+    job: newJob({ id, spec, createdAt: at, retryOf: null }),
+    extra: {
+      ...(delayMs > 0 ? { due: String(dueMs) } : {}),
+      ...(ttlMs === null ? {} : { ttl: String(dueMs + ttlMs) }),
+      ...(spec.type === 'command' ? { input: spec.interactive ? 'input' : 'signals' } : {}),
+      ...(secrets === undefined ? {} : { sealed: seal.seal(id, secrets) }),
+    },
+    first: { type: first.type, payload },
+  };
+}
+
+async function schedule({ queue, logger }: Services, id: string, spec: JobSpec): Promise<void> {
+  const { priority, delayMs } = jobPolicy(spec);
   await queue.add(id, { priority, delayMs }).catch((error: unknown) => {
     logger.warn({ err: error, job: id }, 'the job is accepted but not scheduled yet; the sweeper will do it');
   });

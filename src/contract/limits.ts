@@ -26,6 +26,10 @@ export const limits = {
   messagesMax: 1000,
   /** Text of one prompt message: the body's own limit is the real one. */
   promptBytesMax: MIB,
+  /** How deep JSON may be nested: what follows is read by programs that recurse. */
+  jsonDepthMax: 64,
+  /** The answer of a model, in characters: beyond what any model says at once, and small enough to repeat at the end. */
+  answerLengthMax: MIB,
   /** Tags of a job, and the length of one. */
   tagsMax: 32,
   tagLengthMax: 128,
@@ -34,6 +38,8 @@ export const limits = {
   rowsMax: 500,
   /** Bytes that wait for a running program to read them; beyond it the sender hears 429. */
   inputQueueBytesMax: 64 * KIB,
+  /** Messages of any kind that wait in the inbox of a job. */
+  inboxMessagesMax: 1024,
   /** Message ids a job remembers, so that a repeated message is harmless. */
   inputMessagesRemembered: 256,
   /** One WebSocket message from a client: the largest input, base64 in JSON, with room to spare. */
@@ -66,6 +72,11 @@ export const limits = {
   /** Rows of one page of a list, and events of one page of a log. */
   pageItemsMax: 200,
   pageEventsMax: 1000,
+  /** Events read from Redis at once, and jobs shown on one page of a list, in bytes: far below what hurts a process with many readers. */
+  pageBytesMax: 512 * KIB,
+  listBytesMax: 4 * MIB,
+  /** Pages of logs that one API process reads at the same time. */
+  pagesAtOnceMax: 8,
   /** Jobs that wait at once; beyond it a submit is answered 429. */
   queuedJobsMax: 100_000,
   /** Output of one job that is kept in events; more is counted, not kept. */

@@ -39,6 +39,7 @@ export class EventLog {
     append: loadScript('append'),
     cancel: loadScript('cancel'),
     expire: loadScript('expire'),
+    read: loadScript('read'),
   };
 
   constructor(connection: LogConnection, retention: Retention) {
@@ -47,12 +48,15 @@ export class EventLog {
     this.#keep = [retention.keepBytes, limits.logEventsMax];
   }
 
-  /** Makes a job with its first event. `extra` are fields beside the resource. Repeating it changes nothing. */
+  /**
+   * Makes a job with its first event; answers where its log begins. `extra` are fields beside the
+   * resource. Repeating it changes nothing.
+   */
   async create(request: {
     job: Omit<Job, 'cursor'>;
     extra: Record<string, string>;
     first: { type: string; payload: string };
-  }): Promise<'OK' | 'EXISTS'> {
+  }): Promise<{ kind: 'OK' | 'EXISTS'; epoch: number; seq: number }> {
     const { state, events, announcements } = jobKeys(request.job.id);
     const fields = [...resourceFields(request.job), ...Object.entries(request.extra).flat()];
     const { type, payload } = request.first;
@@ -61,7 +65,8 @@ export class EventLog {
       [state, events],
       [runOf(this.connection), announcements, ...this.#keep, fields.length / 2, ...fields, type, payload],
     );
-    return reply[0] === 'EXISTS' ? 'EXISTS' : 'OK';
+    const [kind, seq, epoch] = reply;
+    return { kind: kind === 'EXISTS' ? 'EXISTS' : 'OK', seq: Number(seq), epoch: Number(epoch) };
   }
 
   /** Asks for the right to run a job; `token` is 128 random bits made for this pickup. */
@@ -174,27 +179,21 @@ export class EventLog {
     return reply[0] as ExpireAnswer;
   }
 
-  /** Up to `count` events after `afterSeq`, with the state of the log; null where there is no such job. */
+  /**
+   * Events behind `afterSeq`, `count` and `limits.pageBytesMax` at most, with the state of the log at the
+   * same instant; null where there is no such job.
+   */
   async read(job: string, afterSeq: number, count: number): Promise<LogPage | null> {
     const { state, events } = jobKeys(job);
-    const replies = await this.connection.redis
-      .multi()
-      .hmget(state, 'ep', 'seq', 'min', 'done', 'run')
-      .xrange(events, `${afterSeq + 1}-0`, '+', 'COUNT', count)
-      .exec();
-    const [head, body] = (replies ?? []).map(([error, reply]) => {
-      if (error) throw error;
-      return reply;
-    });
-    const [epoch, seq, min, done, run] = head as (string | null)[];
-    if (epoch == null) return null;
+    const args = [afterSeq, count, limits.pageBytesMax];
+    const [epoch, seq, min, done, ...rest] = await this.#run(this.#scripts.read, [state, events], args);
+    if (epoch === undefined) return null;
     return {
       epoch: Number(epoch),
       seq: Number(seq),
       min: Number(min),
-      done: done != null,
-      run: run ?? '',
-      entries: (body as [string, string[]][]).map(readEntry),
+      done: done === '1',
+      entries: readEntries(rest),
     };
   }
 
@@ -217,8 +216,14 @@ export function parseAnnouncement(message: string): Announcement {
   };
 }
 
-function readEntry([id, pairs]: [string, string[]]): LogEntry {
-  return { seq: Number(id.slice(0, -2)), type: pairs[1] ?? '', payload: pairs[3] ?? '' };
+/** Entries as READ answers them: seq, type and payload in turn. */
+function readEntries(flat: readonly string[]): LogEntry[] {
+  const entries: LogEntry[] = [];
+  for (let index = 0; index < flat.length; index += 3) {
+    const [seq, type = '', payload = ''] = flat.slice(index, index + 3);
+    entries.push({ seq: Number(seq), type, payload });
+  }
+  return entries;
 }
 
 function resourceFields(resource: Partial<Job>): string[] {

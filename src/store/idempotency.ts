@@ -26,3 +26,8 @@ export async function claimIdempotencyKey(
   const [job = '', fingerprint] = stored.split(' ');
   return fingerprint === claim.fingerprint ? { kind: 'replay', job } : { kind: 'other-body' };
 }
+
+/** Gives a key back whose job was refused, so that repeating the request is a first request again. */
+export async function releaseIdempotencyKey(redis: Redis, scope: string): Promise<void> {
+  await redis.del(keys.idempotency(scope));
+}

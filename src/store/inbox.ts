@@ -35,13 +35,14 @@ export function createInbox(connection: LogConnection) {
         limits.inputMessagesRemembered,
         wake,
         control.kind === 'signal' ? 'signals' : 'input',
+        limits.inboxMessagesMax,
       ],
     });
     if (kind === 'IDLE') return { kind, status: JSON.parse(status ?? '"unknown"') };
     return { kind: kind as Exclude<SendAnswer['kind'], 'IDLE'> };
   }
 
-  /** Messages after `after` (an entry id), oldest first. */
+  /** The next messages after `after` (an entry id), oldest first; none when there are no more. */
   async function read(job: string, after: string): Promise<InboxEntry[]> {
     const reply = await redis.xrange(jobKeys(job).inbox, `(${after}`, '+', 'COUNT', 64);
     return reply.map(([id, pairs]) => {

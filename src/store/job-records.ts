@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Job, JobSpec } from '../contract/job.ts';
+import { limits } from '../contract/limits.ts';
 import { formatCursor } from '../core/cursor.ts';
 import { jobKeys, keys } from './keys.ts';
 
@@ -60,11 +61,14 @@ export class JobRecords {
     await this.#redis.zrem(keys.open, job);
   }
 
-  /** Takes expired jobs off the list; looks at the `count` oldest. Answers how many were gone. */
-  async forgetExpired(count: number): Promise<number> {
+  /** Takes expired jobs off the list; looks at the `count` oldest. */
+  async forgetExpired(count: number): Promise<void> {
     const ids = await this.#redis.zrange(keys.jobs, '0', String(count - 1));
-    const jobs = await this.#readMany(ids);
-    return jobs.filter((job) => job === null).length;
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.exists(jobKeys(id).state);
+    const replies = (await pipeline.exec()) ?? [];
+    const gone = ids.filter((_, index) => replies[index]?.[1] === 0);
+    if (gone.length > 0) await this.#redis.zrem(keys.jobs, ...gone);
   }
 
   /** Jobs that have not ended, oldest first, after the first `skip`. */
@@ -85,19 +89,46 @@ export class JobRecords {
     { page, limit }: { page: string | undefined; limit: number },
   ): Promise<{ items: Job[]; nextPage: string | null }> {
     const items: Job[] = [];
+    let bytes = 0;
     let place = page === undefined ? null : readPlace(page);
-    for (let step = 0; step < scanSteps; step += 1) {
-      const ids = await this.#idsAfter(place, scanStep);
-      const jobs = await this.#readMany(ids.map(([id]) => id));
-      for (const [index, [id, createdAtMs]] of ids.entries()) {
-        const job = jobs[index];
+    const step = isEmpty(filter) ? Math.min(limit, scanStep) : scanStep;
+    for (let seen = 0; seen < scanMax; seen += step) {
+      const ids = await this.#idsAfter(place, step);
+      const matching = await this.#matching(ids, filter);
+      for (const [id, createdAtMs] of ids) {
+        if (matching.has(id)) {
+          const job = await this.get(id);
+          bytes += job === null ? 0 : JSON.stringify(job.spec).length;
+          // The row that is too much begins the next page.
+          if (bytes > limits.listBytesMax && items.length > 0) return { items, nextPage: pageAfter(place) };
+          if (job) items.push(job);
+        }
         place = { createdAtMs, id };
-        if (job && matches(job, filter)) items.push(job);
-        if (items.length === limit) return { items, nextPage: `${createdAtMs}-${id}` };
+        if (items.length === limit) return { items, nextPage: pageAfter(place) };
       }
-      if (ids.length < scanStep) return { items, nextPage: null };
+      if (ids.length < step) return { items, nextPage: null };
     }
-    return { items, nextPage: place === null ? null : `${place.createdAtMs}-${place.id}` };
+    return { items, nextPage: pageAfter(place) };
+  }
+
+  /** Which of the jobs fit, by the few fields the filter asks for. Those that have expired leave the list. */
+  async #matching(ids: readonly [string, number][], filter: JobFilter): Promise<Set<string>> {
+    const fields = ['status', 'type', 'tags', ...(filter.q === undefined ? [] : ['spec'])];
+    const pipeline = this.#redis.pipeline();
+    for (const [id] of ids) pipeline.hmget(jobKeys(id).state, ...fields);
+    const matching = new Set<string>();
+    const gone: string[] = [];
+    for (const [index, [error, values]] of ((await pipeline.exec()) ?? []).entries()) {
+      if (error) throw error;
+      const id = ids[index]?.[0] ?? '';
+      const [status, type, tags, spec] = (values as (string | null)[]).map((value) =>
+        JSON.parse(value ?? 'null'),
+      );
+      if (status === null) gone.push(id);
+      else if (matches({ status, type, tags, spec }, filter)) matching.add(id);
+    }
+    if (gone.length > 0) await this.#redis.zrem(keys.jobs, ...gone);
+    return matching;
   }
 
   async #idsAfter(
@@ -125,24 +156,10 @@ export class JobRecords {
     }
     return found.slice(0, count);
   }
-
-  async #readMany(ids: string[]): Promise<(Job | null)[]> {
-    if (ids.length === 0) return [];
-    const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hmget(jobKeys(id).state, ...resourceFields, 'ep', 'seq');
-    const replies = (await pipeline.exec()) ?? [];
-    const jobs = replies.map(([error, values]) => {
-      if (error) throw error;
-      return readJob(values as (string | null)[]);
-    });
-    const gone = ids.filter((_, index) => jobs[index] === null);
-    if (gone.length > 0) await this.#redis.zrem(keys.jobs, ...gone);
-    return jobs;
-  }
 }
 
 const scanStep = 100;
-const scanSteps = 50;
+const scanMax = 5000;
 
 function readJob(values: (string | null)[]): Job | null {
   const epoch = values[resourceFields.length];
@@ -158,11 +175,22 @@ function readPlace(page: string): { createdAtMs: number; id: string } {
   return { createdAtMs: Number(page.slice(0, dash)), id: page.slice(dash + 1) };
 }
 
-function matches(job: Job, { status, type, tag, q }: JobFilter): boolean {
+function pageAfter(place: { createdAtMs: number; id: string } | null): string | null {
+  return place === null ? null : `${place.createdAtMs}-${place.id}`;
+}
+
+function isEmpty({ status, type, tag, q }: JobFilter): boolean {
+  return status === undefined && type === undefined && tag === undefined && q === undefined;
+}
+
+function matches(
+  job: { status: string; type: string; tags: string[]; spec?: JobSpec },
+  { status, type, tag, q }: JobFilter,
+): boolean {
   if (status !== undefined && job.status !== status) return false;
   if (type !== undefined && job.type !== type) return false;
   if (tag !== undefined && !job.tags.includes(tag)) return false;
-  return q === undefined || searchText(job.spec).includes(q.toLowerCase());
+  return q === undefined || (job.spec !== undefined && searchText(job.spec).includes(q.toLowerCase()));
 }
 
 function searchText(spec: JobSpec): string {

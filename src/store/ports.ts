@@ -16,8 +16,6 @@ export interface LogPage {
   min: number;
   /** The job has ended: the event `seq` is its last. */
   done: boolean;
-  /** Run id of the Redis the epoch began on. */
-  run: string;
   entries: LogEntry[];
 }
 

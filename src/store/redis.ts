@@ -159,19 +159,27 @@ function strings(reply: unknown): string[] {
 const storageFaults = /^(MISCONF|OOM|NOREPLICAS|READONLY)/;
 const notSent = /isn't writeable|Connection is closed\.?$|max retries|ECONNREFUSED|ENOENT/i;
 
-/** How a failed command ended: `unknown` where it may have been carried out. */
+/** How a failed command ended: `unknown` where the connection broke before it was answered. */
 export function commandFate(error: unknown): 'refused' | 'not-sent' | 'unknown' {
   const text = error instanceof Error ? error.message : String(error);
   if (/isn't writeable/.test(text)) return 'not-sent';
-  if (error instanceof Error && error.name === 'ReplyError') return 'refused';
-  return 'unknown';
+  return /Connection is closed|timed out|ECONNRESET|EPIPE/i.test(text) ? 'unknown' : 'refused';
+}
+
+/** Why a transaction was discarded; the library keeps it beside the error. */
+function causesOf(error: unknown): string[] {
+  if (!(error instanceof Error && 'previousErrors' in error && Array.isArray(error.previousErrors)))
+    return [];
+  return error.previousErrors.map((cause: unknown) =>
+    cause instanceof Error ? cause.message : String(cause),
+  );
 }
 
 /** Turns a fault of Redis into the problem a client should read. */
 export function redisProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   const text = error instanceof Error ? error.message : String(error);
-  if (storageFaults.test(text)) {
+  if (storageFaults.test(text) || causesOf(error).some((cause) => storageFaults.test(cause))) {
     return new ProblemError(
       'storage_full',
       'Redis refuses to write, usually because its disk or memory is full. Nothing was changed; make room and send the request again.',

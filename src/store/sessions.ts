@@ -1,15 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { limits } from '../contract/limits.ts';
 import { keys } from './keys.ts';
 
 /**
  * Browser sessions and the one-time links that begin them. Only digests are stored, so reading Redis
- * lets nobody in; sessions outlive restarts of every process.
+ * lets nobody in; `digest` is keyed by the API key, so a new key ends every session made under the old.
+ * Sessions outlive restarts of every process.
  */
 export type Sessions = ReturnType<typeof createSessions>;
 
-export function createSessions(redis: Redis) {
+export function createSessions(redis: Redis, digest: (token: string) => string) {
   /** Makes a token for a one-time link. */
   async function offerLogin(): Promise<string> {
     const token = newToken();
@@ -34,8 +35,4 @@ export function createSessions(redis: Redis) {
 
 function newToken(): string {
   return randomBytes(32).toString('base64url');
-}
-
-function digest(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }

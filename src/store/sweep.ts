@@ -1,12 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { EventDraft } from '../contract/event.ts';
 import type { JobSpec } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
-import { problem } from '../contract/problem.ts';
 import { jobPolicy } from '../core/job-policy.ts';
-import { changesOf } from '../core/job-view.ts';
-import { payloadOf } from '../core/payload.ts';
 import type { EventLog } from './event-log.ts';
+import { expireJob } from './expire-job.ts';
+import type { Feed } from './feed.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { JobRecords } from './job-records.ts';
 import { jobKeys, keys } from './keys.ts';
@@ -16,6 +14,7 @@ export interface SweepSources {
   redis: Redis;
   log: EventLog;
   queue: JobQueue;
+  feed: Feed;
   records: JobRecords;
   workers: WorkerRegistry;
   /** Names this process among those that may sweep. */
@@ -48,27 +47,10 @@ export async function sweep(sources: SweepSources): Promise<number | null> {
   }
 }
 
-/** Ends a job whose time in the queue is over, if it never started; answers whether it has ended. */
-export async function expireJob(log: EventLog, job: string): Promise<boolean> {
-  const at = new Date().toISOString();
-  const error = problem(
-    'ttl_expired',
-    `Job ${job} waited longer than its ttlMs and never started. Submit it again, or with a longer ttlMs.`,
-  );
-  const event: EventDraft = {
-    type: 'job.ended',
-    data: { status: 'failed', result: null, error, usage: null },
-  };
-  const ended = payloadOf({ ...event, job, producer: 'ttl', pseq: 1, attempt: null, at });
-  return (
-    (await log.expire(job, { at, ended, changes: changesOf({ ...event, at, attempt: null }) })) === 'ENDED'
-  );
-}
-
 const announcedForMs = 60_000;
 
 async function sweepJob(sources: SweepSources, job: string): Promise<'well' | 'mended' | 'closed'> {
-  const { redis, log, queue, records } = sources;
+  const { redis, queue, records } = sources;
   const [epoch, done, ttl, started, spec, due] = await redis.hmget(
     jobKeys(job).state,
     'ep',
@@ -85,7 +67,7 @@ async function sweepJob(sources: SweepSources, job: string): Promise<'well' | 'm
     return 'closed';
   }
   const expired = ttl != null && started === '0' && Number(ttl) <= Date.now();
-  if (done != null || (expired && (await expireJob(log, job)))) {
+  if (done != null || (expired && (await expireJob(sources, job)))) {
     await records.closeOpen(job);
     await queue.forget(job);
     return 'closed';

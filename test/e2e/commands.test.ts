@@ -160,6 +160,7 @@ describe('a command over pipes', () => {
       'job.started',
       'attempt.failed',
       'job.delayed',
+      'output.reset',
       'job.started',
       'job.ended',
     ]);

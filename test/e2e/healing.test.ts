@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EventLog } from '../../src/store/event-log.ts';
+import { createFeed } from '../../src/store/feed.ts';
 import { createJobQueue } from '../../src/store/job-queue.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
 import { jobKeys, keys } from '../../src/store/keys.ts';
@@ -26,6 +27,7 @@ beforeAll(async () => {
     redis,
     log,
     queue,
+    feed: createFeed(redis),
     records: new JobRecords(redis),
     workers: createWorkerRegistry(redis),
     process: 'test',

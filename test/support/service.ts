@@ -103,7 +103,7 @@ export async function startService(
       const response = await request(`/v1/jobs/${id}/events?limit=1000${after && `&after=${after}`}`);
       const page = (await response.json()) as { events: JobEvent[]; next: string };
       all.push(...page.events);
-      if (page.events.length < 1000) return all;
+      if (page.events.length === 0) return all;
       after = page.next;
     }
   };

@@ -50,7 +50,7 @@ export async function startWholeService(environment: Record<string, string> = {}
           `/v1/jobs/${id}/events?limit=1000${after}`,
         );
         events.push(...page.events);
-        if (page.events.length < 1000) return events;
+        if (page.events.length === 0) return events;
         after = `&after=${page.next}`;
       }
     },

@@ -41,9 +41,16 @@ async function openPublisher() {
 }
 
 async function logOf(job: string) {
-  const page = await log.read(job, 0, 100_000);
-  return (page?.entries ?? []).map(
-    ({ payload }) =>
+  const payloads: string[] = [];
+  for (let seq = 0; ; ) {
+    const page = await log.read(job, seq, 1000);
+    payloads.push(...(page?.entries ?? []).map(({ payload }) => payload));
+    const last = page?.entries.at(-1)?.seq;
+    if (last === undefined) break;
+    seq = last;
+  }
+  return payloads.map(
+    (payload) =>
       JSON.parse(payload) as {
         key: string;
         type: string;

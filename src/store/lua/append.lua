@@ -26,7 +26,8 @@ if s[3] then return { 'CLOSED' } end
 if attempt ~= '' and first_pseq > last + 1 and flags.resync ~= integer(last) then
   return { 'GAP', integer(last) }
 end
-if flags.start and s[6] then return { 'CANCELLED' } end
+-- What had started before a rollback took the start has started; only a first start can be refused.
+if flags.start and s[6] and not flags.resync then return { 'CANCELLED' } end
 
 local items = {}
 for index = 0, count - 1 do

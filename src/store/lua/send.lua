@@ -1,5 +1,5 @@
 -- SEND: puts a message for the running attempt into the inbox of a job, once.
--- KEYS state inbox   ARGV message body bytes bytesMax remembered wake needs
+-- KEYS state inbox   ARGV message body bytes bytesMax remembered wake needs messagesMax
 --   message: the sender's id, or empty. bytes: what it adds to the program's input.
 --   needs: `input` or `signals`; the field `input` of a job says which of them it takes.
 -- NOJOB | IDLE status (nothing runs) | CLOSED (takes no input) | OVERFLOW | DUP | OK
@@ -11,7 +11,9 @@ if message ~= '' and redis.call('HEXISTS', state, 'm:' .. message) == 1 then ret
 if s[2] or not s[3] or s[4] ~= s[5] then return { 'IDLE', s[8] } end
 if s[9] ~= 'input' and s[9] ~= ARGV[7] then return { 'CLOSED' } end
 local waiting = tonumber(s[6] or '0')
-if bytes > 0 and waiting + bytes > tonumber(ARGV[4]) then return { 'OVERFLOW' } end
+if waiting + bytes > tonumber(ARGV[4]) or redis.call('XLEN', inbox) >= tonumber(ARGV[8]) then
+  return { 'OVERFLOW' }
+end
 redis.call('XADD', inbox, '*', 'a', s[4], 'm', message, 'n', ARGV[3], 'b', ARGV[2])
 redis.call('HSET', state, 'ib', integer(waiting + bytes))
 if message ~= '' then
