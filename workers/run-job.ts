@@ -15,6 +15,7 @@ import { EventPublisher } from './publish-events.ts';
 import { runCommand } from './run-command.ts';
 import { runPrompt } from './run-prompt.ts';
 import type { WorkerServices } from './services.ts';
+import { endEarlierRuns } from './terminal/end-earlier-runs.ts';
 import { limitTime } from './time-limits.ts';
 import { untilRedisAnswers } from './until-redis-answers.ts';
 
@@ -94,6 +95,9 @@ async function work(
 ): Promise<Outcome | 'lost' | null> {
   if (attempt.ending.cause !== null) return null;
   if (prev === 'started') {
+    if (attempt.job.type === 'command') {
+      endEarlierRuns({ job: attempt.job.id, run: attempt.identity.token, log: services.logger });
+    }
     if (attempt.policy.rerun === 'beforeStart' || lost >= limits.lostAttemptsMax) return 'lost';
     const reason = `attempt ${attempt.identity.attempt - 1} was lost with its worker; the job runs again from its start`;
     attempt.publisher.emit({ type: 'output.reset', data: { reason } });

@@ -199,8 +199,8 @@ async function letGo(hold: Hold, watching: Promise<void>): Promise<void> {
 async function stopServer(folder: RedisFolder): Promise<void> {
   const record = await readRedisRecord(folder);
   if (record === null) return;
-  await shutDownRedis(record.socketPath);
   const deadline = performance.now() + limits.redisStopMsMax;
+  await shutDownRedis(record.socketPath);
   let killed = false;
   while (await isAlive(record.identity)) {
     if (!killed && performance.now() > deadline) {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { reapOrphans } from '../../workers/terminal/reap-orphans.ts';
 import { limits } from '../contract/limits.ts';
 import { ensureApiKey } from '../platform/api-key.ts';
 import type { Config } from '../platform/config.ts';
@@ -43,6 +44,8 @@ export async function runUp(options: RunUpOptions): Promise<void> {
     );
     await superviseAll(options, { environment: childEnvironment(options, redis.url), announce });
   } finally {
+    // A worker that was killed could not end its commands.
+    reapOrphans({ log });
     await redis.close();
   }
 }
