@@ -2,6 +2,7 @@ import type { JobEvent } from '../contract/event.ts';
 import type { EventPage } from '../contract/stream.ts';
 import { formatCursor, type Position } from '../core/cursor.ts';
 import { decideStart } from '../core/merge.ts';
+import type { LogPage } from '../store/ports.ts';
 import { Frame } from './fan-out/frame.ts';
 import { patience } from './patience.ts';
 import { jobNotFound, requireJob } from './require-job.ts';
@@ -41,34 +42,42 @@ export async function readEventPage(
 }
 
 async function readOnce(services: Services, job: string, { after, limit }: PageRequest): Promise<EventPage> {
-  let page = await services.log.read(job, after?.seq ?? 0, limit);
-  if (page === null) throw jobNotFound(job);
-  const { epoch } = page;
   const notices: EventPage['notices'] = [];
-  const start = decideStart(after ?? { epoch, seq: 0 }, page);
-  let seq = after?.seq ?? 0;
+  let page = await readLog(services, job, { afterSeq: after?.seq ?? 0, limit });
+  let position = after ?? { epoch: page.epoch, seq: 0 };
+  let start = decideStart(position, page);
   if (start.kind === 'reset') {
-    notices.push({ type: 'history.reset', data: { epoch, job: await requireJob(services, job) } });
-    seq = 0;
-    page = (await services.log.read(job, 0, limit)) ?? page;
-  } else if (start.kind === 'truncated') {
-    const at = (place: number) => formatCursor({ epoch, seq: place });
-    notices.push({
-      type: 'history.truncated',
-      data: {
-        from: at(start.from),
-        to: at(start.to),
-        oldest: at(start.to + 1),
-        job: await requireJob(services, job),
-      },
-    });
-    seq = start.to;
+    // The log may have moved on, even to another epoch: what is told is of the page that is answered.
+    page = await readLog(services, job, { afterSeq: 0, limit });
+    position = { epoch: page.epoch, seq: 0 };
+    start = decideStart(position, page);
+    const resource = await requireJob(services, job);
+    notices.push({ type: 'history.reset', data: { epoch: page.epoch, job: resource } });
   }
-  const last = page.entries.at(-1)?.seq ?? seq;
+  const { epoch } = page;
+  const at = (seq: number) => formatCursor({ epoch, seq });
+  if (start.kind === 'truncated') {
+    const { from, to } = start;
+    const resource = await requireJob(services, job);
+    const data = { from: at(from), to: at(to), oldest: at(to + 1), job: resource };
+    notices.push({ type: 'history.truncated', data });
+    position = { epoch, seq: to };
+  }
+  const last = page.entries.at(-1)?.seq ?? position.seq;
   return {
     events: page.entries.map((entry) => JSON.parse(new Frame(epoch, entry).json) as JobEvent),
-    next: formatCursor({ epoch, seq: last }),
+    next: at(last),
     ended: page.done && last === page.seq,
     notices,
   };
+}
+
+async function readLog(
+  { log }: Services,
+  job: string,
+  { afterSeq, limit }: { afterSeq: number; limit: number },
+): Promise<LogPage> {
+  const page = await log.read(job, afterSeq, limit);
+  if (page === null) throw jobNotFound(job);
+  return page;
 }

@@ -87,7 +87,7 @@ describe('Server-Sent Events of a job', () => {
     for (const messages of await Promise.all(readers)) expect(eventsOf(messages)).toEqual(expected);
   });
 
-  it('tell exactly what is gone to who comes late to a long log', async () => {
+  it('and pages tell exactly what is gone to who comes late to a long log, with a cursor of another epoch too', async () => {
     const small = await startService({ config: { keepBytes: 64 * 1024 }, redisUrl: await emptyDatabase(1) });
     const { job, events } = await small.run({ type: 'command', shell: 'seq 1 100000' });
     const oldest = Number(events[0]?.id.split('-')[1]);
@@ -105,6 +105,12 @@ describe('Server-Sent Events of a job', () => {
       job,
     });
     expect(eventsOf(messages)).toEqual(events);
+    const page = await (await small.request(`/v1/jobs/${job.id}/events?after=1-1&limit=2`)).json();
+    expect(page.notices).toEqual([
+      { type: 'history.reset', data: { epoch: Number(epoch), job } },
+      { type: 'history.truncated', data: truncated },
+    ]);
+    expect(page).toMatchObject({ events: events.slice(0, 2), next: events[1]?.id });
     await small.close();
   });
 

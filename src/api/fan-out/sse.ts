@@ -23,7 +23,6 @@ export class SseStream implements Sink {
     });
     response.write('retry: 1000\n\n');
     this.#heartbeat = setInterval(() => this.#beat(), limits.heartbeatMs);
-    response.on('close', () => clearInterval(this.#heartbeat));
   }
 
   events(frames: readonly Frame[]): void {

@@ -8,7 +8,7 @@ import { EventPage } from '../../contract/stream.ts';
 import type { Position } from '../../core/cursor.ts';
 import { readEventPage } from '../event-page.ts';
 import type { FeedSink } from '../fan-out/feed-hub.ts';
-import { SseStream } from '../fan-out/sse.ts';
+import { openStream } from '../fan-out/open-stream.ts';
 import { followJob } from '../fan-out/subscriber.ts';
 import { parsePosition } from '../parse-position.ts';
 import { jobNotFound } from '../require-job.ts';
@@ -25,7 +25,7 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
         schema: {
           summary: 'Follow a job: Server-Sent Events, or JSON pages, by the Accept header',
           description:
-            'Resume with Last-Event-ID (which wins) or ?after=. Resuming behind the last event answers 204. `limit` and `wait` are for JSON pages.',
+            'Resume with Last-Event-ID (which wins) or ?after=. Resuming behind the last event answers 204. `limit` and `wait` are for JSON pages; a stream ignores them.',
           tags: ['events'],
           params: JobParams,
           querystring: EventsQuery,
@@ -79,7 +79,7 @@ async function streamJob(
   reply: FastifyReply,
   { job, after }: { job: string; after: Position | null },
 ): Promise<void> {
-  const { stream, signal } = openStream(services, request, reply);
+  const { stream, signal } = openStream(services.streams, request, reply);
   const sources = {
     hub: services.hub,
     read: services.log.read.bind(services.log),
@@ -99,7 +99,7 @@ async function streamFeed(
   reply: FastifyReply,
   after: string | undefined,
 ): Promise<void> {
-  const { stream, signal } = openStream(services, request, reply);
+  const { stream, signal } = openStream(services.streams, request, reply);
   const sink: FeedSink = {
     // A list refetches when it was cut off, so a reader that stops reading is let go rather than fed.
     ring: (event) => {
@@ -116,30 +116,6 @@ async function streamFeed(
     services.logger.warn({ err: error }, 'a feed could not be caught up; its reader will reconnect');
     stream.end();
   }
-}
-
-function openStream(
-  { streams }: Services,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): { stream: SseStream; signal: AbortSignal } {
-  const headers = Object.fromEntries(
-    Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]),
-  );
-  reply.hijack();
-  request.raw.socket.setNoDelay(true);
-  const stream = new SseStream(reply.raw, headers);
-  const gone = new AbortController();
-  const forget = streams.add(() => {
-    stream.control({ type: 'server.closing', data: {} });
-    gone.abort();
-    stream.end();
-  });
-  reply.raw.on('close', () => {
-    forget();
-    gone.abort();
-  });
-  return { stream, signal: gone.signal };
 }
 
 function wantsStream(request: FastifyRequest): boolean {
