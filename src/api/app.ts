@@ -7,8 +7,9 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { FeedEvent, JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import { webSocketProtocol } from '../contract/stream.ts';
-import { type AuthOptions, installAuth } from './auth.ts';
-import { installProblemHandler } from './problem-handler.ts';
+import { type AuthOptions, hostProblem, installAuth } from './auth.ts';
+import { answerClientError, endWithProblem } from './client-error.ts';
+import { installProblemHandler, sendProblem, toProblemError } from './problem-handler.ts';
 import { controlRoutes } from './routes/control.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -34,7 +35,13 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
     exposeHeadRoutes: false, // a HEAD of a stream would never end
     requestTimeout: limits.requestMsMax,
     connectionTimeout: limits.connectionMsMax,
-    routerOptions: { maxParamLength: 200 },
+    // As much as Node takes of an address: what is too long for an id is refused like any other.
+    routerOptions: { maxParamLength: 16 * 1024 },
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply, hostProblem(request, auth) ?? toProblemError(error, request));
+    },
+    clientErrorHandler: answerClientError,
+    http: { requireHostHeader: false }, // Node would answer for itself; `hostProblem` does
     return503OnClosing: false,
   });
   const validators = createValidators();
@@ -53,14 +60,7 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
     ...pagePolicy,
   });
   installAuth(app, { ...auth, sessions: services.sessions });
-  await app.register(websocket, {
-    options: {
-      maxPayload: limits.webSocketMessageBytesMax,
-      perMessageDeflate: false,
-      handleProtocols: (offered) => (offered.has(webSocketProtocol) ? webSocketProtocol : false),
-    },
-    preClose: (done) => done(), // ours, below, says goodbye first
-  });
+  await acceptWebSockets(app);
   app.addHook('preClose', async () => services.streams.closeAll());
   await documentRoutes(app, version);
   await app.register(jobRoutes(services));
@@ -68,7 +68,7 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));
   await app.register(serviceRoutes(services));
-  await app.register(loginRoutes(services));
+  await app.register(loginRoutes(services, { publicUrl: auth.publicUrl }));
   app.get('/', { schema: { hide: true } }, async (_, reply) => reply.redirect('/documentation'));
   return app;
 }
@@ -87,6 +87,20 @@ const pagePolicy = {
     },
   },
 };
+
+async function acceptWebSockets(app: FastifyInstance): Promise<void> {
+  await app.register(websocket, {
+    options: {
+      maxPayload: limits.webSocketMessageBytesMax,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(webSocketProtocol) ? webSocketProtocol : false),
+    },
+    preClose: (done) => done(), // the hook of the application says goodbye first
+  });
+  app.websocketServer.on('wsClientError', (error, socket) =>
+    endWithProblem(socket, 'malformed_request', `The WebSocket handshake is not valid: ${error.message}.`),
+  );
+}
 
 /** An empty JSON body is no body: whether one is needed is for the schema of the route to say. */
 function acceptEmptyJson(app: FastifyInstance): void {

@@ -6,14 +6,19 @@ import type { Sessions } from '../store/sessions.ts';
 
 export const sessionCookie = 'llmmixer_session';
 
-export interface AuthOptions {
-  apiKey: string;
-  sessions: Sessions;
+export interface HostOptions {
+  /** What the service listens on. */
+  host: string;
   /** Host names that may be asked for, beside loopback. */
   allowedHosts: readonly string[];
   publicUrl: string | null;
   /** The port the service listens on, known once it does. */
   port: () => number;
+}
+
+export interface AuthOptions extends HostOptions {
+  apiKey: string;
+  sessions: Sessions;
 }
 
 declare module 'fastify' {
@@ -39,8 +44,8 @@ export function installAuth(app: FastifyInstance, options: AuthOptions): void {
 
   app.decorateRequest('actor', '');
   app.addHook('onRequest', async (request) => {
-    checkHost(request, options);
-    checkOrigin(request, options);
+    const problem = hostProblem(request, options) ?? originProblem(request, options);
+    if (problem !== null) throw problem;
     if (request.routeOptions.config.open) return;
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (bearer !== undefined && timingSafeEqual(digest(bearer), keyDigest)) {
@@ -64,20 +69,25 @@ export function installAuth(app: FastifyInstance, options: AuthOptions): void {
 
 const loopback = ['127.0.0.1', 'localhost', '[::1]'];
 
-function checkHost(request: FastifyRequest, options: AuthOptions): void {
-  const { hostname } = splitHost(request.headers.host ?? '');
-  if (hostNames(options).includes(hostname)) return;
-  throw new ProblemError(
+/** What is wrong with the host name that was asked for, if anything. */
+export function hostProblem(request: FastifyRequest, options: HostOptions): ProblemError | null {
+  const { host } = request.headers;
+  if (host === undefined) {
+    return new ProblemError('malformed_request', 'The request has no Host header, which HTTP/1.1 asks for.');
+  }
+  const hostname = hostnameOf(host);
+  if (hostNames(options).includes(hostname)) return null;
+  return new ProblemError(
     'host_not_allowed',
     `The service does not answer to the host name ${JSON.stringify(hostname)}. Its operator can allow it with LLMMIXER_ALLOWED_HOSTS.`,
   );
 }
 
-function checkOrigin(request: FastifyRequest, options: AuthOptions): void {
+function originProblem(request: FastifyRequest, options: HostOptions): ProblemError | null {
   const { origin } = request.headers;
-  if (origin === undefined || !isGuarded(request)) return;
-  if (allowedOrigins(options).has(origin.toLowerCase())) return;
-  throw new ProblemError(
+  if (origin === undefined || !isGuarded(request)) return null;
+  if (allowedOrigins(options).has(origin.toLowerCase())) return null;
+  return new ProblemError(
     'origin_not_allowed',
     `Pages of ${JSON.stringify(origin)} may not use this service. Its operator can allow them with LLMMIXER_ALLOWED_HOSTS.`,
   );
@@ -97,15 +107,21 @@ function isGuarded(request: FastifyRequest): boolean {
   return !reads || request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-function hostNames({ allowedHosts, publicUrl }: AuthOptions): string[] {
-  const names = [...loopback, ...allowedHosts.map((name) => name.toLowerCase())];
-  if (publicUrl !== null) names.push(new URL(publicUrl).hostname);
+function hostNames(options: HostOptions): string[] {
+  const names = [...ownNames(options), ...options.allowedHosts.map((name) => name.toLowerCase())];
+  if (options.publicUrl !== null) names.push(new URL(options.publicUrl).hostname);
   return names;
 }
 
-function allowedOrigins(options: AuthOptions): Set<string> {
+/** Names of this machine: loopback, and the address listened on, unless that stands for all of them. */
+function ownNames({ host }: HostOptions): string[] {
+  if (host === '0.0.0.0' || host === '::') return loopback;
+  return [...loopback, (host.includes(':') ? `[${host}]` : host).toLowerCase()];
+}
+
+function allowedOrigins(options: HostOptions): Set<string> {
   const port = options.port();
-  const own = loopback.map((name) => `http://${name}:${port}`);
+  const own = ownNames(options).map((name) => `http://${name}:${port}`);
   const named = options.allowedHosts.flatMap((name) => [
     `https://${name}`,
     `http://${name}`,
@@ -116,9 +132,9 @@ function allowedOrigins(options: AuthOptions): Set<string> {
   return new Set([...own, ...named, ...published].map((origin) => origin.toLowerCase()));
 }
 
-function splitHost(host: string): { hostname: string } {
+function hostnameOf(host: string): string {
   const match = /^(\[[0-9a-f:.]+\]|[^:\s]*)(?::\d+)?$/i.exec(host);
-  return { hostname: (match?.[1] ?? host).toLowerCase() };
+  return (match?.[1] ?? host).toLowerCase();
 }
 
 function digest(text: string): Buffer {

@@ -26,6 +26,7 @@ export function installProblemHandler(app: FastifyInstance): void {
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: ProblemError): FastifyReply {
   const body: Problem = { ...error.problem, instance: pathOf(request), requestId: request.id };
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
+  if (body.status === 426) reply.header('upgrade', 'websocket').header('connection', 'upgrade');
   if (body.status === 401) reply.header('www-authenticate', 'Bearer realm="llmmixer"');
   // As bytes, because a `charset` would be added to text, which RFC 9457 does not define.
   const bytes = Buffer.from(JSON.stringify(body));
@@ -37,7 +38,8 @@ export function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '/';
 }
 
-function toProblemError(error: FastifyError, request: FastifyRequest): ProblemError {
+/** What a fault is to the one who asked. */
+export function toProblemError(error: FastifyError, request: FastifyRequest): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error.validation) return validationProblem(error);
   switch (error.code) {
@@ -48,6 +50,8 @@ function toProblemError(error: FastifyError, request: FastifyRequest): ProblemEr
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return new ProblemError('malformed_request', `The body is not valid JSON: ${error.message}`);
+    case 'FST_ERR_BAD_URL':
+      return new ProblemError('malformed_request', 'The address holds a % that begins no UTF-8 character.');
     default:
       break;
   }

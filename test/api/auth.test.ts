@@ -203,6 +203,20 @@ describe('the one-time link', () => {
     expect([again.status, JSON.parse(again.body).code]).toEqual([403, 'login_link_used']);
   });
 
+  it('makes a cookie for https only where the service is published by https', async () => {
+    const published = { publicUrl: 'https://mixer.example', port: port + 1 };
+    const own = await startService({ workers: 0, config: published, redisUrl: service.redisUrl });
+    const token = new URL(own.ready.loginLink ?? '').searchParams.get('token') ?? '';
+    const answer = await fetch(`http://127.0.0.1:${published.port}/login`, {
+      method: 'POST',
+      headers: form,
+      body: `token=${token}`,
+      redirect: 'manual',
+    });
+    expect(answer.headers.get('set-cookie')).toMatch(/; Secure(;|$)/);
+    await own.close();
+  });
+
   it('puts nothing of a hostile address into its page', async () => {
     const page = await send('GET', `/login?token=${encodeURIComponent('"><script>alert(1)</script>')}`, {});
     expect(page.body).not.toContain('script');
@@ -214,6 +228,22 @@ describe('the one-time link', () => {
     expect((await send('GET', '/v1/queue', { cookie: `llmmixer_session=${'x'.repeat(43)}` })).status).toBe(
       401,
     );
+  });
+});
+
+describe('the address listened on', () => {
+  it('is a host name and an origin of the service', async () => {
+    const own = await startService({ workers: 0, config: { host: '127.0.0.2' }, redisUrl: service.redisUrl });
+    expect(own.baseUrl).toMatch(/^http:\/\/127\.0\.0\.2:\d+$/);
+    expect((await own.request('/v1/queue')).status).toBe(200);
+    expect((await own.request('/v1/jobs', { body: {}, headers: { origin: own.baseUrl } })).status).toBe(422);
+    const elsewhere = await own.request('/v1/jobs', {
+      body: {},
+      headers: { origin: own.baseUrl.replace('0.2', '0.3') },
+    });
+    expect([elsewhere.status, (await elsewhere.json()).code]).toEqual([403, 'origin_not_allowed']);
+    await own.close();
+    expect((await send('GET', '/v1/queue', { ...bearer, host: '127.0.0.2' })).status).toBe(403);
   });
 });
 

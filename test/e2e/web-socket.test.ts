@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { JobEvent } from '../../src/contract/event.ts';
+import { limits } from '../../src/contract/limits.ts';
 import type { ClientMessage, ServerMessage } from '../../src/contract/stream.ts';
+import { EventLog } from '../../src/store/event-log.ts';
+import { openLogConnection } from '../../src/store/redis.ts';
+import { createJob } from '../support/job.ts';
 import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -60,6 +64,15 @@ const ended =
     message.event.type === 'job.ended' &&
     'key' in message.event &&
     message.event.job === job;
+
+/** Everything sent so far was carried out, and what it started has had a few turns of its own. */
+async function answered(client: Client): Promise<void> {
+  const msg = `turn-${client.received.length}`;
+  for (const turn of [1, 2, 3]) {
+    client.send({ op: 'subscribe', job: 'job_01jc0000000000000000000000', msg: `${msg}-${turn}` });
+    await client.until(isNack(`${msg}-${turn}`));
+  }
+}
 
 describe('the WebSocket', () => {
   it('follows many jobs on one socket, each whole and in order', async () => {
@@ -147,6 +160,60 @@ describe('the WebSocket', () => {
     expect((await client.until(isNack('c'))).problem.code).toBe('invalid_cursor');
     client.send({ op: 'ping' });
     await client.until((message): message is ServerMessage & { op: 'pong' } => message.op === 'pong');
+    client.close();
+  });
+
+  it('delivers nothing of a job behind the acknowledgement of its unsubscribe', async () => {
+    const client = await connect();
+    const { job } = await service.run({ type: 'command', shell: 'echo one; echo two >&2' });
+    for (let round = 0; round < 20; round += 1) {
+      client.send({ op: 'subscribe', job: job.id, msg: `s${round}` });
+      client.send({ op: 'unsubscribe', job: job.id, msg: `u${round}` });
+    }
+    await client.until(isAck('u19'));
+    await answered(client);
+    const kinds = client.received.map((message) => (message.op === 'ack' ? message.msg : message.op));
+    const afterUnsubscribe = kinds.filter(
+      (kind, index) => /^(event|control)$/.test(kind) && /^u/.test(kinds[index - 1] ?? ''),
+    );
+    expect(afterUnsubscribe).toEqual([]);
+    client.close();
+  });
+
+  it('follows a job once however often it is asked to, and begins anew behind another cursor', async () => {
+    const client = await connect();
+    const { id } = await service.submit({ type: 'command', shell: 'sleep 1; echo late' });
+    for (const msg of ['a', 'b', 'c']) client.send({ op: 'subscribe', job: id, msg });
+    await client.until(isAck('c'));
+    await client.until(ended(id));
+    const events = await service.events(id);
+    expect(client.eventsOf(id)).toEqual(events);
+    client.received.length = 0;
+    client.send({ op: 'subscribe', job: id, msg: 'd', after: events[0]?.id ?? '' });
+    await client.until(ended(id));
+    expect(client.eventsOf(id)).toEqual(events.slice(1));
+    client.close();
+  });
+
+  it('follows as many jobs as it may, and gives back those that have ended', async () => {
+    const connection = openLogConnection(service.redisUrl);
+    await connection.ready();
+    const log = new EventLog(connection, { keepBytes: 1024 * 1024, keepMs: 60_000 });
+    const jobs = await Promise.all(
+      Array.from({ length: limits.webSocketSubscriptionsMax + 1 }, () => createJob(log)),
+    );
+    connection.close();
+    const client = await connect();
+    const [first = '', ...others] = jobs;
+    for (const job of others) client.send({ op: 'subscribe', job });
+    client.send({ op: 'subscribe', job: first, msg: 'early' });
+    const { problem } = await client.until(isNack('early'));
+    expect(problem).toMatchObject({ code: 'too_many_subscriptions', status: 429, retryable: true });
+    client.send({ op: 'cancel', job: others[0] ?? '' });
+    await client.until(ended(others[0] ?? ''));
+    await answered(client);
+    client.send({ op: 'subscribe', job: first, msg: 'late' });
+    await client.until(isAck('late'));
     client.close();
   });
 

@@ -35,7 +35,10 @@ export interface SubscriptionRequest {
   signal: AbortSignal;
 }
 
-/** Delivers the events of one job to one sink: each once, in order, from `after` to the last. */
+/**
+ * Delivers the events of one job to one sink: each once, in order, from `after` to the last. Once `signal`
+ * has aborted, nothing more reaches the sink.
+ */
 export function followJob(
   sources: SubscriberSources,
   request: SubscriptionRequest,
@@ -70,7 +73,11 @@ class JobSubscription {
   async run(): Promise<SubscriptionEnd> {
     const { job, sink, signal } = this.#request;
     const attachment = this.#sources.hub.attach(job, {
-      onArrival: (arrival) => (this.#state === 'live' ? this.#take(arrival) : this.#hold(arrival)),
+      onArrival: (arrival) => {
+        if (signal.aborted) return;
+        if (this.#state === 'live') this.#take(arrival);
+        else this.#hold(arrival);
+      },
       onDoubt: () => this.#leaveLive(),
     });
     const wake = () => this.#wake();
@@ -81,7 +88,7 @@ class JobSubscription {
         if (!(await keepsUp(sink, signal))) return 'slow';
         const page = await this.#readOn();
         if (page === null) return signal.aborted ? 'aborted' : 'gone';
-        if (!(await this.#deliverPage(page)) || this.#isOver()) continue;
+        if (!(await this.#deliverPage(page)) || this.#isOver() || signal.aborted) continue;
         this.#goLive();
         await this.#whileLive();
       }
@@ -185,11 +192,15 @@ class JobSubscription {
 const pageEvents = 64;
 const retryReadMs = 250;
 
-/** Waits for Redis where it is away, so that a reader keeps its connection meanwhile; null when aborted. */
+/**
+ * Waits for Redis where it is away, so that a reader keeps its connection meanwhile. null when aborted, also
+ * where that came before the answer.
+ */
 async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
   while (!signal.aborted) {
     try {
-      return await action();
+      const answer = await action();
+      return signal.aborted ? null : answer;
     } catch {
       await new Promise((resolve) => setTimeout(resolve, retryReadMs));
     }

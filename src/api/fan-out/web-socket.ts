@@ -8,6 +8,7 @@ import {
   type ServerMessage,
 } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
+import type { Position } from '../../core/cursor.ts';
 import { redisProblem } from '../../store/redis.ts';
 import { cancelJob } from '../cancel-job.ts';
 import { parsePosition } from '../parse-position.ts';
@@ -25,7 +26,7 @@ export class WebSocketSession {
   readonly #services: Services;
   readonly #socket: WebSocket;
   readonly #actor: string;
-  readonly #subscriptions = new Map<string, AbortController>();
+  readonly #subscriptions = new Map<string, Subscription>();
   #leaveFeed: (() => void) | null = null;
   #closed = false;
 
@@ -42,7 +43,7 @@ export class WebSocketSession {
       this.#closed = true;
       clearInterval(heartbeat);
       forget();
-      for (const subscription of this.#subscriptions.values()) subscription.abort();
+      for (const { stop } of this.#subscriptions.values()) stop.abort();
       this.#leaveFeed?.();
     });
     socket.on('error', () => {}); // `close` follows
@@ -69,9 +70,7 @@ export class WebSocketSession {
       case 'subscribe':
         return this.#subscribe(message.job, message.after);
       case 'unsubscribe':
-        this.#subscriptions.get(message.job)?.abort();
-        this.#subscriptions.delete(message.job);
-        return;
+        return this.#unsubscribe(message.job);
       case 'feed':
         return this.#followFeed(message.after);
       case 'input':
@@ -98,30 +97,37 @@ export class WebSocketSession {
     }
   }
 
+  /** Asked again with the same cursor it goes on; with another it begins anew there. */
   async #subscribe(job: string, after: string | undefined): Promise<void> {
     const position = after === undefined ? null : parsePosition(after);
-    if (!this.#subscriptions.has(job) && this.#subscriptions.size >= limits.webSocketSubscriptionsMax) {
+    const present = this.#subscriptions.get(job);
+    if (present !== undefined && present.after === after) return;
+    if (present === undefined && this.#subscriptions.size >= limits.webSocketSubscriptionsMax) {
       throw new ProblemError(
-        'validation_failed',
+        'too_many_subscriptions',
         `This WebSocket follows ${limits.webSocketSubscriptionsMax} jobs already. Unsubscribe from some, or open another.`,
       );
     }
     await requireJob(this.#services, job);
-    this.#subscriptions.get(job)?.abort();
-    const subscription = new AbortController();
+    this.#unsubscribe(job);
+    const subscription = { after, stop: new AbortController() };
     this.#subscriptions.set(job, subscription);
-    if (this.#closed) subscription.abort();
-    void this.#follow(job, { after: position, signal: subscription.signal });
+    if (this.#closed) subscription.stop.abort();
+    void this.#follow(job, position, subscription.stop.signal).finally(() => {
+      if (this.#subscriptions.get(job) === subscription) this.#subscriptions.delete(job);
+    });
   }
 
-  async #follow(
-    job: string,
-    request: { after: ReturnType<typeof parsePosition> | null; signal: AbortSignal },
-  ): Promise<void> {
+  #unsubscribe(job: string): void {
+    this.#subscriptions.get(job)?.stop.abort();
+    this.#subscriptions.delete(job);
+  }
+
+  async #follow(job: string, after: Position | null, signal: AbortSignal): Promise<void> {
     const { hub, log, records, logger } = this.#services;
     const sources = { hub, read: log.read.bind(log), getJob: records.get.bind(records) };
     try {
-      const end = await followJob(sources, { job, ...request, sink: this.#sinkFor(job) });
+      const end = await followJob(sources, { job, after, signal, sink: this.#sinkFor(job) });
       if (end === 'slow') this.#socket.close(closeCodes.slowConsumer, 'resume from the last event you have');
       if (end === 'gone') this.#refuse(jobNotFound(job).problem, undefined);
     } catch (error) {
@@ -169,6 +175,12 @@ export class WebSocketSession {
   #sendText(text: string): void {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text);
   }
+}
+
+interface Subscription {
+  /** As the client sent it. */
+  after: string | undefined;
+  stop: AbortController;
 }
 
 const pollMs = 50;

@@ -13,7 +13,11 @@ const LoginForm = Type.Object({ token: Token }, { additionalProperties: false })
  * The one-time link of the start-up message. Opening it shows a button; only pressing it uses the link
  * up, so that a preview or prefetch does not. What it gives is a session cookie.
  */
-export function loginRoutes({ sessions }: Services): FastifyPluginAsyncTypebox {
+export function loginRoutes(
+  { sessions }: Services,
+  { publicUrl }: { publicUrl: string | null },
+): FastifyPluginAsyncTypebox {
+  const secure = publicUrl?.startsWith('https:') ?? false;
   return async (app) => {
     // The one place that takes a form: it works without a script.
     app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) => {
@@ -48,7 +52,7 @@ export function loginRoutes({ sessions }: Services): FastifyPluginAsyncTypebox {
             path: '/',
             httpOnly: true,
             sameSite: 'strict',
-            secure: request.protocol === 'https',
+            secure,
             maxAge: limits.sessionMs / 1000,
           })
           .redirect('/', 303);

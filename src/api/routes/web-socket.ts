@@ -1,35 +1,47 @@
 import type { Ajv } from 'ajv';
 import type { FastifyPluginAsync } from 'fastify';
 import { limits } from '../../contract/limits.ts';
-import { ClientMessage } from '../../contract/stream.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { ClientMessage, webSocketProtocol } from '../../contract/stream.ts';
 import { WebSocketSession } from '../fan-out/web-socket.ts';
 import type { Services } from '../services.ts';
 import { problemErrors } from '../validation.ts';
 
-/** `GET /v1/ws`: one socket for many jobs. */
+/** `GET /v1/ws`: one socket for many jobs. Asked for without an upgrade, it says what it is. */
 export function webSocketRoutes(services: Services, ajv: Ajv): FastifyPluginAsync {
   const isClientMessage = ajv.compile<ClientMessage>(ClientMessage);
   return async (app) => {
-    app.get('/v1/ws', { websocket: true, schema: { hide: true } }, (socket, request) => {
-      const session = new WebSocketSession(services, socket, request.actor);
-      // Messages of one socket take effect in the order they came.
-      let previous = Promise.resolve();
-      let waiting = 0;
-      socket.on('message', (bytes: Buffer, isBinary: boolean) => {
-        const message = isBinary ? undefined : parse(bytes.toString('utf8'));
-        if (!isClientMessage(message)) {
-          const [first] = problemErrors(isClientMessage.errors ?? [], '');
-          session.rejectMalformed(`${first?.pointer || 'the message'} ${first?.detail ?? 'is not JSON'}`);
-          return;
-        }
-        waiting += 1;
-        if (waiting === limits.webSocketMessagesWaiting) socket.pause();
-        previous = previous.then(async () => {
-          await session.handle(message);
-          waiting -= 1;
-          if (socket.isPaused) socket.resume();
+    app.route({
+      method: 'GET',
+      url: '/v1/ws',
+      schema: { hide: true },
+      handler: async () => {
+        throw new ProblemError(
+          'upgrade_required',
+          `Connect to this address as a WebSocket, with the subprotocol ${webSocketProtocol}.`,
+        );
+      },
+      wsHandler: (socket, request) => {
+        const session = new WebSocketSession(services, socket, request.actor);
+        // Messages of one socket take effect in the order they came.
+        let previous = Promise.resolve();
+        let waiting = 0;
+        socket.on('message', (bytes: Buffer, isBinary: boolean) => {
+          const message = isBinary ? undefined : parse(bytes.toString('utf8'));
+          if (!isClientMessage(message)) {
+            const [first] = problemErrors(isClientMessage.errors ?? [], '');
+            session.rejectMalformed(`${first?.pointer || 'the message'} ${first?.detail ?? 'is not JSON'}`);
+            return;
+          }
+          waiting += 1;
+          if (waiting === limits.webSocketMessagesWaiting) socket.pause();
+          previous = previous.then(async () => {
+            await session.handle(message);
+            waiting -= 1;
+            if (socket.isPaused) socket.resume();
+          });
         });
-      });
+      },
     });
   };
 }
