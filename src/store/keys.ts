@@ -26,6 +26,8 @@ export const keys = {
   workers: 'llmx:workers',
   workerDetails: 'llmx:workers:details',
   sweepLease: 'llmx:sweep',
+  /** Written to learn whether Redis takes writes. */
+  probe: 'llmx:probe',
   idempotency: (hash: string) => `llmx:idempotency:${hash}`,
   loginLink: (hash: string) => `llmx:login:${hash}`,
   session: (hash: string) => `llmx:session:${hash}`,

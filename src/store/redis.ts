@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { ProblemError } from '../contract/problem.ts';
+import { type Problem, ProblemError } from '../contract/problem.ts';
+import { keys } from './keys.ts';
 
 /**
  * What a connection is for decides how it treats a lost server:
@@ -194,4 +195,14 @@ export function redisProblem(error: unknown): ProblemError {
     );
   }
   return new ProblemError('internal', `Redis answered with an error: ${text}`, { cause: error });
+}
+
+/** Whether Redis takes writes right now: null, or the problem that a submit would be answered with. */
+export async function probeWrite({ redis }: LogConnection): Promise<Problem | null> {
+  try {
+    await redis.set(keys.probe, '1', 'EX', 60);
+    return null;
+  } catch (error) {
+    return redisProblem(error).problem;
+  }
 }

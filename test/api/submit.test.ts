@@ -11,6 +11,7 @@ afterAll(() => service.close());
 const post = (body: unknown, headers: Record<string, string> = {}) =>
   service.request('/v1/jobs', { body, headers });
 const command = { type: 'command', shell: 'true' };
+const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 const prompt = { type: 'prompt', model: 'demo/echo', prompt: 'hi' };
 
 describe('a submit', () => {
@@ -68,6 +69,7 @@ describe('a submit', () => {
       '/messages/0/content',
     ],
     ['a command field on a prompt', { ...prompt, shell: 'x' }, '/shell'],
+    ['metadata without a bottom', { ...command, metadata: nested(200) }, '/metadata'],
     ['a tag twice', { ...command, tags: ['a', 'a'] }, '/tags'],
     ['an array', [], ''],
     ['null', null, ''],
@@ -186,6 +188,22 @@ describe('lists', () => {
       page = `&page=${body.nextPage}`;
     }
     expect(seen).toEqual(ids);
+    const big: string[] = [];
+    for (let index = 0; index < 7; index += 1) {
+      const job = {
+        type: 'prompt',
+        model: 'demo/echo',
+        prompt: 'x'.repeat(900_000),
+        tags: ['big'],
+        delayMs: 60_000,
+      } as const;
+      big.unshift((await service.submit({ ...job, tags: ['big'] })).id);
+    }
+    const first = await (await service.request('/v1/jobs?tag=big&limit=200')).json();
+    const second = await (await service.request(`/v1/jobs?tag=big&limit=200&page=${first.nextPage}`)).json();
+    expect(first.items.length).toBeLessThan(7);
+    expect([...first.items, ...second.items].map((job: Job) => job.id)).toEqual(big);
+    expect(second.nextPage).toBeNull();
     const only = async (query: string) =>
       (await (await service.request(`/v1/jobs?${query}`)).json()).items.map((job: Job) => job.id);
     expect(await only('tag=odd&status=succeeded')).toEqual([ids[1], ids[3], ids[5]]);
@@ -206,7 +224,7 @@ describe('the service', () => {
     });
     expect(await (await service.request('/v1/queue')).json()).toEqual({
       queued: 0,
-      delayed: 0,
+      delayed: expect.any(Number),
       running: expect.any(Number),
       open: expect.any(Number),
     });

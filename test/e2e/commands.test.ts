@@ -232,6 +232,19 @@ describe('an interactive command', () => {
     expect(outputOf(await service.events(id))).toContain('bye');
   });
 
+  it('gets a signal at once, whatever input it does not read', async () => {
+    const { id } = await service.submit({
+      type: 'command',
+      shell: 'stty raw -echo; echo ready; exec sleep 60',
+      interactive: true,
+    });
+    await untilOutput(id, 'ready');
+    for (let sent = 0; sent < 4; sent += 1) await type(id, { text: 'x'.repeat(40_000) });
+    const response = await service.request(`/v1/jobs/${id}/signal`, { body: { signal: 'SIGKILL' } });
+    expect(response.status).toBe(202);
+    expect(await service.finished(id)).toMatchObject({ status: 'failed', result: { signal: 'SIGKILL' } });
+  });
+
   it('takes nothing more when it has ended', async () => {
     const { job } = await service.run({ type: 'command', shell: 'true', interactive: true });
     for (const [path, body] of [

@@ -1,4 +1,6 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { redisAddress } from '../../src/store/redis.ts';
 import { followStubbornly } from '../support/following.ts';
 import { startTestRedis, type TestRedis } from '../support/private-redis.ts';
 import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
@@ -12,6 +14,45 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.close();
   await redis.close();
+});
+
+describe('while Redis is full', () => {
+  it('a submit is refused with storage_full, with a key or without, and nothing is made of it', async () => {
+    const admin = new Redis(redisAddress(redis.url));
+    await admin.config('SET', 'maxmemory', '1mb');
+    for (const headers of [{}, { 'idempotency-key': 'full' }]) {
+      const response = await service.request('/v1/jobs', {
+        body: { type: 'command', shell: 'true' },
+        headers,
+      });
+      expect([response.status, (await response.json()).code]).toEqual([503, 'storage_full']);
+      expect(response.headers.get('retry-after')).toBe('10');
+    }
+    const ready = await fetch(`${service.baseUrl}/readyz`);
+    expect([ready.status, (await ready.json()).reasons]).toEqual([503, ['Redis cannot write.']]);
+    await admin.config('SET', 'maxmemory', '0');
+    expect((await fetch(`${service.baseUrl}/readyz`)).status).toBe(200);
+    expect((await service.run({ type: 'command', shell: 'true' })).job.status).toBe('succeeded');
+    admin.disconnect();
+  });
+});
+
+describe('while Redis hangs', () => {
+  it('a command that we hold back ourselves is not taken for silent', async () => {
+    const { id } = await service.submit({
+      type: 'command',
+      shell: 'head -c 60000000 /dev/zero | tr "\\0" x; echo',
+      idleTimeoutMs: 1500,
+    });
+    await expect.poll(async () => (await service.events(id)).length, { timeout: 20_000 }).toBeGreaterThan(2);
+    await redis.kill('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await redis.kill('SIGCONT');
+    expect(await service.finished(id)).toMatchObject({
+      status: 'succeeded',
+      result: { outputBytes: 60_000_001 },
+    });
+  });
 });
 
 describe('while Redis is gone', () => {

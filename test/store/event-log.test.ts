@@ -316,6 +316,26 @@ describe('appending', () => {
   });
 });
 
+describe('reading', () => {
+  it('gives pieces of bounded size that follow each other without a hole', async () => {
+    const job = await createJob(log);
+    const identity = await startAttempt(log, job);
+    const big = 'x'.repeat(200_000);
+    for (let pseq = 2; pseq < 12; pseq += 1) {
+      await appendAs(log, job, { identity, firstPseq: pseq, drafts: [outputDraft(big)] });
+    }
+    const seen: number[] = [];
+    for (let pieces = 0; seen.at(-1) !== 12; pieces += 1) {
+      const page = await log.read(job, seen.at(-1) ?? 0, 1000);
+      const bytes = page?.entries.reduce((sum, { payload }) => sum + payload.length, 0) ?? 0;
+      expect(bytes).toBeLessThan(limits.pageBytesMax + big.length);
+      expect(pieces).toBeLessThan(12);
+      seen.push(...(page?.entries.map(({ seq }) => seq) ?? []));
+    }
+    expect(seen).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+  });
+});
+
 describe('cancelling', () => {
   const request = () => ({
     at: now(),
@@ -399,6 +419,17 @@ describe('the inbox', () => {
     const [entry] = await inbox.read(job, '0-0');
     if (entry) await inbox.taken(job, token, entry);
     expect(await inbox.send(job, typed('x'))).toEqual({ kind: 'OK' });
+  });
+
+  it('holds a bounded number of messages of any kind', async () => {
+    const inbox = createInbox(connection);
+    const job = await createJob(log, { extra: { input: 'input' } });
+    await startAttempt(log, job);
+    const resize = { kind: 'resize' as const, cols: 80, rows: 24, by: 'me' };
+    const answers = new Set<string>();
+    for (let sent = 0; sent <= limits.inboxMessagesMax; sent += 1)
+      answers.add((await inbox.send(job, resize)).kind);
+    expect([...answers]).toEqual(['OK', 'OVERFLOW']);
   });
 
   it('takes only signals for a command over pipes, and nothing for a prompt', async () => {

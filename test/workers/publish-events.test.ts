@@ -184,6 +184,22 @@ describe('the publisher', () => {
     expect(after.at(-1)?.type).toBe('job.ended');
   });
 
+  it('goes on after a rollback that took its start, also when the job was cancelled meanwhile', async () => {
+    const { job, publisher, heard } = await openPublisher();
+    const { state, events } = jobKeys(job);
+    const copies = [await redis.dumpBuffer(state), await redis.dumpBuffer(events)];
+    await publisher.start(startedDraft);
+    for (const [index, key] of [state, events].entries()) {
+      await redis.restore(key, 0, copies[index] ?? '', 'REPLACE');
+    }
+    const request = { at: new Date().toISOString(), requested: '{"key":"c"}', ended: '{}', changes: {} };
+    expect(await log.cancel(job, request)).toBe('STOPPING');
+    expect(await publisher.final(endedDraft('cancelled'))).toBe('stored');
+    expect(heard).toContain('cancel');
+    const types = (await logOf(job)).map(({ type, key }) => type ?? key);
+    expect(types).toEqual(['job.queued', 'c', 'job.started', 'job.ended']);
+  });
+
   it('falls silent when another worker has the job, and says so once', async () => {
     const { job, publisher, heard } = await openPublisher();
     await publisher.start(startedDraft);

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Health, ModelList, QueueState, Readiness, WorkerList } from '../../contract/http.ts';
 import { Problem } from '../../contract/problem.ts';
+import { probeWrite } from '../../store/redis.ts';
 import type { Services } from '../services.ts';
 
 /** Whether it works, and what runs, waits and can be used. */
@@ -44,8 +45,8 @@ async function checkReadiness({ draining, log, workers }: Services): Promise<Rea
   const reasons: string[] = [];
   const warnings: string[] = [];
   if (draining.aborted) reasons.push('This process is stopping.');
-  const answered = log.connection.runId() !== null && (await log.connection.redis.ping().catch(() => null));
-  if (!answered) reasons.push('Redis does not answer.');
+  const fault = await probeWrite(log.connection);
+  if (fault !== null) reasons.push(`${fault.title}.`);
   else if ((await workers.list().catch(() => [])).length === 0) {
     warnings.push('No worker has been seen for 30 s; jobs wait until one starts.');
   }
