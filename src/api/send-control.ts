@@ -48,10 +48,20 @@ export async function sendControl({ inbox }: Services, job: string, control: Con
   }
 }
 
-/** The message a body of input stands for. */
+/**
+ * The message a body of input stands for.
+ * @throws ProblemError payload_too_large for more than could ever wait for a program
+ */
 export function inputControl(body: InputBody, by: string): Control {
   const common = { by, ...(body.msg === undefined ? {} : { message: body.msg }) };
   if (body.eof) return { ...common, kind: 'eof' };
   const base64 = body.base64 ?? Buffer.from(body.text ?? '').toString('base64');
+  const bytes = Buffer.byteLength(base64, 'base64');
+  if (bytes > limits.inputQueueBytesMax) {
+    throw new ProblemError(
+      'payload_too_large',
+      `This input is ${bytes} bytes, and a program is sent ${limits.inputQueueBytesMax} at most at a time. Send it in parts.`,
+    );
+  }
   return { ...common, kind: 'input', base64 };
 }

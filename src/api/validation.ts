@@ -43,7 +43,7 @@ function describe(error: ErrorObject, where: string): { pointer: string; detail:
     case 'required':
       return { pointer: named(params.missingProperty), detail: 'is missing' };
     case 'additionalProperties':
-      return { pointer: named(params.additionalProperty), detail: 'is not a known field' };
+      return { pointer: named(params.additionalProperty), detail: unknownField(error) };
     case 'discriminator':
       return { pointer: named(params.tag), detail: 'must name one of the known kinds' };
     case 'enum':
@@ -58,6 +58,13 @@ function describe(error: ErrorObject, where: string): { pointer: string; detail:
     default:
       return { pointer: at, detail: error.message ?? 'is not valid' };
   }
+}
+
+/** Where names are free within a pattern, the schema itself says which. */
+function unknownField({ parentSchema }: ErrorObject): string {
+  return parentSchema?.patternProperties === undefined
+    ? 'is not a known field'
+    : `is not an allowed name. ${String(parentSchema.description ?? '').replace(/\.$/, '')}`;
 }
 
 /** The fields of a choice written as `oneOf: [{required: [a]}, {required: [b]}]`. */

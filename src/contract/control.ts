@@ -11,12 +11,14 @@ export const MessageId = Type.String({
 });
 const message = Type.Optional(MessageId);
 
+/** Bytes are counted where they are made; the length of a text says little about them. */
+const inputBound = `At most ${limits.inputQueueBytesMax} bytes; more is 413.`;
 export const inputFields = {
-  text: Type.Optional(Type.String({ minLength: 1, maxLength: limits.inputQueueBytesMax })),
+  text: Type.Optional(Type.String({ minLength: 1, description: inputBound })),
   base64: Type.Optional(
     Type.String({
       minLength: 1,
-      maxLength: Math.ceil(limits.inputQueueBytesMax / 3) * 4,
+      description: inputBound,
       pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$',
     }),
   ),

@@ -14,14 +14,20 @@ export const Timestamp = Type.String({ description: 'UTC, ISO 8601, milliseconds
 export const Cursor = Type.String({ description: '`<epoch>-<seq>`: a place in the log of one job.' });
 
 const Variables = Type.Record(
-  Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,255}$' }),
-  Type.String({ maxLength: limits.variableBytesMax, pattern: '^[^\\u0000]*$' }),
-  { maxProperties: limits.variablesMax, additionalProperties: false },
+  Type.String({ pattern: '^(?!LLMMIXER_)[A-Za-z_][A-Za-z0-9_]{0,255}$' }),
+  Type.String({ maxLength: limits.variableCharactersMax, pattern: '^[^\\u0000]*$' }),
+  {
+    maxProperties: limits.variablesMax,
+    additionalProperties: false,
+    description:
+      'Names are letters, digits and underscores; those that begin with LLMMIXER_ belong to the service.',
+  },
 );
 
 const withoutNul = '^[^\\u0000]*$';
-const columns = Type.Integer({ minimum: 1, maximum: limits.columnsMax });
-const rows = Type.Integer({ minimum: 1, maximum: limits.rowsMax });
+const onlyInteractive = { description: 'Of the terminal; only with `interactive: true`.' };
+const columns = Type.Integer({ minimum: 1, maximum: limits.columnsMax, ...onlyInteractive });
+const rows = Type.Integer({ minimum: 1, maximum: limits.rowsMax, ...onlyInteractive });
 
 /** Fields that both kinds of job take. */
 const shared = {
@@ -71,7 +77,7 @@ const shared = {
 const commandFields = {
   type: Type.Literal('command'),
   argv: Type.Optional(
-    Type.Array(Type.String({ maxLength: limits.commandBytesMax, pattern: withoutNul }), {
+    Type.Array(Type.String({ maxLength: limits.commandCharactersMax, pattern: withoutNul }), {
       minItems: 1,
       maxItems: limits.argumentsMax,
       description: 'Program and arguments; no shell reads them.',
@@ -80,7 +86,7 @@ const commandFields = {
   shell: Type.Optional(
     Type.String({
       minLength: 1,
-      maxLength: limits.commandBytesMax,
+      maxLength: limits.commandCharactersMax,
       pattern: withoutNul,
       description: 'A line for bash, or /bin/sh where there is no bash.',
     }),
@@ -118,7 +124,7 @@ export type CommandSpec = Static<typeof CommandSpec>;
 const Message = Type.Object(
   {
     role: Type.Enum(['user', 'assistant']),
-    content: Type.String({ minLength: 1, maxLength: limits.promptBytesMax }),
+    content: Type.String({ minLength: 1, maxLength: limits.promptCharactersMax }),
   },
   strict,
 );
@@ -133,9 +139,9 @@ export const PromptSpec = Type.Object(
       pattern: '^[^/\\s]+/\\S+$',
       description: '`provider/model`; GET /v1/models lists the providers.',
     }),
-    prompt: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptBytesMax })),
+    prompt: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptCharactersMax })),
     messages: Type.Optional(Type.Array(Message, { minItems: 1, maxItems: limits.messagesMax })),
-    system: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptBytesMax })),
+    system: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptCharactersMax })),
     maxOutputTokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
     temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2 })),
     ...shared,

@@ -12,20 +12,20 @@ const DAY_MS = 24 * HOUR_MS;
 export const limits = {
   /** A request body: room for a long prompt, far below what would hurt the API's memory. */
   bodyBytesMax: MIB,
-  /** One shell line or one argument; Linux itself stops at 128 KiB an argument. */
-  commandBytesMax: 64 * KIB,
+  /** One shell line or one argument; Linux itself stops at 128 KiB an argument, which then ends as spawn_failed. */
+  commandCharactersMax: 64 * KIB,
   /** Arguments of one command. */
   argumentsMax: 1024,
   /** Variables (and, apart from them, secrets) of one job. */
   variablesMax: 64,
   /** The value of one variable or secret. */
-  variableBytesMax: 8 * KIB,
+  variableCharactersMax: 8 * KIB,
   /** Text given to a command's standard input at submit. */
   stdinBytesMax: 512 * KIB,
   /** Messages of one prompt. */
   messagesMax: 1000,
   /** Text of one prompt message: the body's own limit is the real one. */
-  promptBytesMax: MIB,
+  promptCharactersMax: MIB,
   /** How deep JSON may be nested: what follows is read by programs that recurse. */
   jsonDepthMax: 64,
   /** The answer of a model, in characters: beyond what any model says at once, and small enough to repeat at the end. */

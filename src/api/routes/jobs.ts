@@ -3,6 +3,7 @@ import { JobPage, JobParams, ListQuery, SubmitHeaders, SubmitQuery } from '../..
 import { Job, JobSubmission } from '../../contract/job.ts';
 import { Problem, ProblemError } from '../../contract/problem.ts';
 import { awaitEnd } from '../await-end.ts';
+import { checkSubmission } from '../check-submission.ts';
 import { requireJob } from '../require-job.ts';
 import type { Services } from '../services.ts';
 import { submitJob } from '../submit-job.ts';
@@ -26,6 +27,7 @@ export function jobRoutes(services: Services): FastifyPluginAsyncTypebox {
       },
       async (request, reply) => {
         if (services.draining.aborted) throw drainingProblem();
+        checkSubmission(request.body);
         const idempotencyKey = request.headers['idempotency-key'];
         const { body, actor } = request;
         const { job, replayed } = await submitJob(services, { body, idempotencyKey, actor });
