@@ -69,7 +69,7 @@ async function run({ command, supervised }: Arguments): Promise<void> {
   } else {
     exitWhenStopTakesTooLong(shutdown.stop, config);
     const announce = supervised ? tellSupervisor : printReady;
-    await runService({ ...shared, name: command, stop: shutdown.stop, announce });
+    await runService({ ...shared, name: command, stop: shutdown.stop, announce, supervised });
   }
 }
 

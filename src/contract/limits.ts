@@ -160,6 +160,8 @@ export const limits = {
   socketPathBytesMax: 103,
   /** A Redis that says nothing at all for this long hangs. One that says LOADING may take its time. */
   redisSilentMsMax: 30 * SECOND_MS,
+  /** A configured Redis that has not answered for this long at the start is told about, and the start ends. */
+  redisAnswerMsMax: 10 * SECOND_MS,
   /** Its last write to disk takes this long at most, then it is killed: its log on disk is whole anyway. */
   redisStopMsMax: 10 * SECOND_MS,
   /** The private Redis' own log is begun anew at this size. */

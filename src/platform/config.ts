@@ -32,6 +32,8 @@ export interface Config {
   dataDir: string;
   /** null: a key is generated in `dataDir`. */
   apiKey: string | null;
+  /** The file the key was configured by, absolute; null where it was not. */
+  apiKeyFile: string | null;
   workers: number;
   concurrency: number;
   providers: ProviderConfig[];
@@ -68,10 +70,11 @@ export function readConfig(env: Environment): Config {
   const config: Config = {
     host: reader.text('HOST') ?? '',
     port: reader.integer('PORT', { min: 0, max: 65_535 }),
-    redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:', 'unix:']),
+    redisUrl: readRedisUrl(reader),
     logLevel: reader.oneOf('LOG_LEVEL', logLevels),
     dataDir: env.LLMMIXER_DATA_DIR ? resolve(env.LLMMIXER_DATA_DIR) : readPlaces(env).dataDir,
     apiKey: reader.text('LLMMIXER_API_KEY'),
+    apiKeyFile: env.LLMMIXER_API_KEY_FILE ? resolve(env.LLMMIXER_API_KEY_FILE) : null,
     workers: reader.integer('LLMMIXER_WORKERS', { min: 1, max: limits.workersMax }),
     concurrency: reader.integer('LLMMIXER_CONCURRENCY', { min: 1, max: limits.concurrencyMax }),
     providers: readProviders(reader),
@@ -108,6 +111,24 @@ export function configWarnings(env: Environment, config: Config): string[] {
       .filter(({ key, keyVariable }) => keyVariable !== undefined && key === undefined)
       .map(({ name, keyVariable }) => `${keyVariable} is not set, so prompts to ${name}/ will fail`),
   ];
+}
+
+const redisProtocols = ['redis:', 'rediss:', 'unix:'];
+
+function readRedisUrl(reader: ConfigReader): string | null {
+  const text = reader.url('REDIS_URL', redisProtocols);
+  const url = text === null ? null : URL.parse(text);
+  if (url === null || !redisProtocols.includes(url.protocol)) return text;
+  if (url.protocol === 'unix:') {
+    const named = url.host === '' && url.pathname.length > 1;
+    if (!named || !/^\d*$/.test(url.searchParams.get('db') ?? ''))
+      reader.faults.push('REDIS_URL must be written unix:///path or unix:///path?db=0 for a socket.');
+  } else if (!/^\/?\d*$/.test(url.pathname)) {
+    reader.faults.push(
+      'REDIS_URL must end in the number of a database, such as redis://127.0.0.1:6379/0, or in none.',
+    );
+  }
+  return text;
 }
 
 function hostFault(host: string): string | null {

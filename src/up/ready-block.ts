@@ -6,13 +6,14 @@ export function readyBlock(found: {
   worker: WorkerReady;
   /** How Redis was found. */
   redis: string;
-  /** Of a generated key; null for a configured one. */
+  /** That holds the key; null for one that is in the environment. */
   keyFile: string | null;
 }): string {
   const { api, worker, redis, keyFile } = found;
   const { address, loginLink } = api;
   const header = `-H "authorization: Bearer ${keyInShell(keyFile)}"`;
-  const job = `'{"type":"command","shell":"echo hello; sleep 1; echo world"}'`;
+  const submit = (job: string) =>
+    `  curl -sN ${header} -H 'content-type: application/json' ${address}/v1/jobs -d '${job}'`;
   const rows = {
     Open: loginLink === null ? address : `${loginLink}  (works once)`,
     Key: keyFile ?? 'LLMMIXER_API_KEY',
@@ -29,7 +30,9 @@ export function readyBlock(found: {
     ...Object.entries(rows).map(([name, text]) => `  ${name.padEnd(10)}${text}`),
     '',
     'Submit a command:',
-    `  curl -sN ${header} -H 'content-type: application/json' ${address}/v1/jobs -d ${job}`,
+    submit('{"type":"command","shell":"echo hello; sleep 1; echo world"}'),
+    'Submit a prompt:',
+    submit('{"type":"prompt","model":"demo/story","prompt":"Tell me"}'),
     'Follow it, with the id that this answers in place of JOB_ID:',
     `  curl -sN ${header} -H 'accept: text/event-stream' ${address}/v1/jobs/JOB_ID/events`,
     '',

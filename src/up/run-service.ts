@@ -16,6 +16,8 @@ export interface RunServiceOptions {
   version: string;
   log: Logger;
   stop: AbortSignal;
+  /** Started by `up`, which has seen Redis answer. One that is started again may find it away, and serves on. */
+  supervised: boolean;
   /** Told once, when it is ready. */
   announce: (message: ReadyMessage) => Promise<void>;
 }
@@ -26,7 +28,8 @@ export interface RunServiceOptions {
  */
 export async function runService(options: RunServiceOptions): Promise<void> {
   const { config, places, log, stop } = options;
-  const redis = await openRedis({ config, places, log, signal: stop }).catch((error) => {
+  const awaitConfigured = !options.supervised;
+  const redis = await openRedis({ config, places, log, signal: stop, awaitConfigured }).catch((error) => {
     if (stop.aborted) return null;
     throw error;
   });

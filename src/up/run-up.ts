@@ -31,7 +31,7 @@ export interface RunUpOptions {
  */
 export async function runUp(options: RunUpOptions): Promise<void> {
   const { config, places, log, shutdown } = options;
-  const opening = openRedis({ config, places, log, signal: shutdown.stop });
+  const opening = openRedis({ config, places, log, signal: shutdown.stop, awaitConfigured: true });
   const redis = await opening.catch((error) => {
     if (shutdown.stop.aborted) return null;
     throw error;
@@ -40,7 +40,7 @@ export async function runUp(options: RunUpOptions): Promise<void> {
   try {
     const { file } = await ensureApiKey({ dataDir: config.dataDir, configured: config.apiKey });
     const announce = createAnnouncement(config, (api, worker) =>
-      options.print(readyBlock({ api, worker, redis: redis.origin, keyFile: file })),
+      options.print(readyBlock({ api, worker, redis: redis.origin, keyFile: file ?? config.apiKeyFile })),
     );
     await superviseAll(options, { environment: childEnvironment(options, redis.url), announce });
   } finally {

@@ -22,6 +22,7 @@ test('an empty environment is a whole configuration, and empty variables count a
     logLevel: 'info',
     dataDir: '/home/somebody/.local/share/llmmixer',
     apiKey: null,
+    apiKeyFile: null,
     workers: 1,
     concurrency: 16,
     providers: [],
@@ -72,9 +73,36 @@ test('all faults are told at once, each with its variable and what would be righ
 test('secrets may come from files, whose last line break is not part of them', async () => {
   const file = join(folder, 'key');
   await writeFile(file, 'from-a-file\n');
-  expect(readConfig({ LLMMIXER_API_KEY_FILE: file }).apiKey).toBe('from-a-file');
+  expect(readConfig({ LLMMIXER_API_KEY_FILE: file })).toMatchObject({
+    apiKey: 'from-a-file',
+    apiKeyFile: file,
+  });
   await writeFile(file, 'rediss://redis.example:6380\n');
   expect(readConfig({ REDIS_URL_FILE: file }).redisUrl).toBe('rediss://redis.example:6380');
+});
+
+test.each([
+  'redis://127.0.0.1:6379/abc',
+  'redis://127.0.0.1:6379/0/1',
+  'rediss://:hidden@redis.example/-1',
+  'unix://tmp/redis.sock',
+  'unix:///',
+  'unix:///tmp/redis.sock?db=first',
+])('REDIS_URL %s names no place and database, and is refused without being repeated', (url) => {
+  const faults = faultsOf({ REDIS_URL: url });
+  expect(faults).toHaveLength(1);
+  expect(faults[0]).toMatch(/^REDIS_URL must (end in the number of a database|be written unix:\/\/\/path)/);
+  expect(faults[0]).not.toContain('hidden');
+});
+
+test.each([
+  'redis://127.0.0.1:6379',
+  'redis://user:key@redis.example/',
+  'rediss://redis.example:6380/15',
+  'unix:///tmp/redis.sock',
+  'unix:///tmp/redis.sock?db=3',
+])('REDIS_URL %s is taken', (url) => {
+  expect(readConfig({ REDIS_URL: url }).redisUrl).toBe(url);
 });
 
 test('a secret that is given twice, or whose file is absent or empty, is refused', async () => {

@@ -15,7 +15,7 @@ export interface Llmmixer {
   /** What it has printed so far. */
   output: () => string;
   errors: () => string;
-  /** Waits for the ready block, which ends with the second curl line. */
+  /** Waits for the ready block, which ends with the last curl line. */
   ready(): Promise<{ address: string; key: string; keyFile: string }>;
   /** Its children: `api`, `worker`, and the server that it started. */
   children(): Promise<SeenProcess[]>;

@@ -45,6 +45,7 @@ export async function startService(
     logLevel: 'silent',
     dataDir,
     apiKey,
+    apiKeyFile: null,
     workers: 1,
     concurrency: 16,
     providers: [],

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,15 +36,43 @@ test('up prints one block whose curl lines work as they are, and SIGINT leaves n
   expect(up.output()).toMatch(/Terminal +\w/);
   expect(up.output()).toContain('demo/ (plays a script)');
 
-  const [submit = '', follow = ''] = up.output().match(/^ {2}curl .*$/gm) ?? [];
+  const [submit = '', prompt = '', follow = ''] = up.output().match(/^ {2}curl .*$/gm) ?? [];
   const { stdout: job } = await run('/bin/sh', ['-c', submit]);
   const id = /"id":"(job_\w+)"/.exec(job)?.[1] ?? '';
   const { stdout: events } = await run('/bin/sh', ['-c', follow.replace('JOB_ID', id)]);
   expect(events).toMatch(/hello\\n[\s\S]*world\\n[\s\S]*job\.ended[\s\S]*"succeeded"/);
 
+  const { stdout: story } = await run('/bin/sh', ['-c', prompt]);
+  expect(JSON.parse(story)).toMatchObject({ type: 'prompt', spec: { model: 'demo/story' } });
+
   expect(await up.end('SIGINT')).toBe(0);
   expect(await ours()).toEqual([]);
 });
+
+test('a key from a file is read from there by the lines of the block', async () => {
+  const file = join(dataDir, "somebody's key");
+  await writeFile(file, 'a-key-of-ours\n');
+  const up = start({ LLMMIXER_API_KEY_FILE: file });
+  await until(() => up.output().includes('JOB_ID/events'), 'llmmixer up is ready');
+  expect(up.output()).toContain(`Key       ${file}`);
+  const [submit = ''] = up.output().match(/^ {2}curl .*$/gm) ?? [];
+  const { stdout: job } = await run('/bin/sh', ['-c', submit]);
+  expect(JSON.parse(job)).toMatchObject({ type: 'command' });
+});
+
+test.each([[['up']], [['api']], [['worker']]])(
+  '%s is not ready before a configured Redis has answered, and says that it waits',
+  async (command) => {
+    const waiting = start({ REDIS_URL: `unix://${dataDir}/absent.sock` }, command);
+    await until(
+      () => waiting.errors().includes('does not answer yet; waiting for it, 10 s at most'),
+      'it waits',
+    );
+    expect(waiting.errors().trim().split('\n')).toHaveLength(1);
+    expect(waiting.output()).toBe('');
+    expect(await waiting.end('SIGTERM')).toBe(0);
+  },
+);
 
 test('SIGTERM during the start stops it cleanly too', async () => {
   const up = start();

@@ -1,0 +1,58 @@
+import type { Logger } from 'pino';
+import { exitCodes, StartError } from '../platform/start-error.ts';
+import { type LogConnection, openLogConnection, redisAddress } from '../store/redis.ts';
+
+export interface AwaitRedisOptions {
+  url: string;
+  /** How it is named to people, without its password. */
+  origin: string;
+  /** The longest wait, in milliseconds. */
+  withinMs: number;
+  log: Pick<Logger, 'warn'>;
+  signal: AbortSignal;
+}
+
+/** A Redis that is there needs less; whoever waits longer is told why. */
+const silenceMs = 500;
+
+/**
+ * Returns once the Redis at `url` has answered and has the database asked for.
+ * @throws {StartError} when it has not in time, or has no such database; the reason of `signal` when that
+ * aborts first.
+ */
+export async function awaitRedis(options: AwaitRedisOptions): Promise<void> {
+  const { url, origin, withinMs, log, signal } = options;
+  const connection = openLogConnection(url);
+  let fault = 'no connection';
+  connection.redis.on('error', (error: Error & { code?: string }) => {
+    fault = error.message || (error.code ?? fault);
+  });
+  const telling = setTimeout(
+    () => log.warn(`Redis (${origin}) does not answer yet; waiting for it, ${withinMs / 1000} s at most`),
+    silenceMs,
+  );
+  try {
+    await connection.ready(AbortSignal.any([signal, AbortSignal.timeout(withinMs)])).catch(() => {
+      signal.throwIfAborted();
+      throw new StartError(
+        exitCodes.unavailable,
+        `Redis (${origin}) has not answered for ${withinMs / 1000} s: ${fault}. Start it, or correct REDIS_URL.`,
+      );
+    });
+    await requireDatabase(connection, options);
+  } finally {
+    clearTimeout(telling);
+    connection.close();
+  }
+}
+
+/** The client library goes on with database 0 where it is refused another. */
+async function requireDatabase({ redis }: LogConnection, { url, origin }: AwaitRedisOptions): Promise<void> {
+  const database = redisAddress(url).db ?? 0;
+  await redis.select(database).catch((error: Error) => {
+    throw new StartError(
+      exitCodes.misconfigured,
+      `Redis (${origin}) does not give database ${database}: ${error.message}. Correct REDIS_URL.`,
+    );
+  });
+}
