@@ -85,6 +85,8 @@ async function follow(services: WorkerServices, attempt: Attempt, command: Runni
   );
   // A fenced attempt must not keep its successor waiting; everyone else gets a chance to tidy up.
   const stop = () => command.terminate({ kill: ending.cause === 'fenced' });
+  // What strikes while leftovers are cleared away comes too late: the command has ended by itself.
+  void command.exited.then(() => ending.settle());
   if (ending.signal.aborted) stop();
   else ending.signal.addEventListener('abort', stop);
   try {

@@ -16,8 +16,10 @@ import { sweep } from '../store/sweep.ts';
 import { createWorkerRegistry } from '../store/worker-registry.ts';
 import { buildApp } from './app.ts';
 import { FeedHub } from './fan-out/feed-hub.ts';
+import { Gate } from './fan-out/gate.ts';
 import { Hub } from './fan-out/hub.ts';
 import { OpenStreams } from './fan-out/open-streams.ts';
+import type { SubscriberSources } from './fan-out/subscriber.ts';
 import type { Services } from './services.ts';
 
 export interface ServeOptions {
@@ -128,15 +130,25 @@ function createServices({
     const page = await log.read(job, Number.MAX_SAFE_INTEGER - 1, 1);
     return page && { epoch: page.epoch, seq: page.seq };
   };
+  const records = new JobRecords(redis);
+  const hub = new Hub(subscriber, positionOf);
+  // Readers that catch up at the same moment take turns, or their pages would pile up in memory.
+  const gate = new Gate(limits.pagesAtOnceMax);
+  const sources: SubscriberSources = {
+    hub,
+    read: (job, afterSeq, count) => gate.run(() => log.read(job, afterSeq, count)),
+    getJob: (job) => records.get(job),
+  };
   return {
     process: randomBytes(5).toString('hex'),
     logger,
     log,
-    records: new JobRecords(redis),
+    records,
     queue: createJobQueue(redisUrl),
     inbox: createInbox(connection),
     feed,
-    hub: new Hub(subscriber, positionOf),
+    hub,
+    sources,
     feedHub: new FeedHub(blocking, feed),
     workers: createWorkerRegistry(redis),
     sessions: createSessions(redis, (token) => seal.fingerprint(`session ${token}`)),

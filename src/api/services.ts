@@ -10,6 +10,7 @@ import type { WorkerRegistry } from '../store/worker-registry.ts';
 import type { FeedHub } from './fan-out/feed-hub.ts';
 import type { Hub } from './fan-out/hub.ts';
 import type { OpenStreams } from './fan-out/open-streams.ts';
+import type { SubscriberSources } from './fan-out/subscriber.ts';
 
 /** Everything the routes stand on, made once by the door and handed down. */
 export interface Services {
@@ -22,6 +23,8 @@ export interface Services {
   inbox: Inbox;
   feed: Feed;
   hub: Hub;
+  /** What subscriptions read from. */
+  sources: SubscriberSources;
   feedHub: FeedHub;
   workers: WorkerRegistry;
   sessions: Sessions;

@@ -232,6 +232,23 @@ describe('the WebSocket', () => {
     expect((await client.closed).code).toBe(1009);
   });
 
+  it('lets go who sends and sends and reads no answer', async () => {
+    const url = `${service.baseUrl.replace('http', 'ws')}/v1/ws`;
+    const socket = new WebSocket(url, 'llmmixer.v1', { headers: { authorization: `Bearer ${apiKey}` } });
+    await new Promise((resolve) => socket.on('open', resolve));
+    const closed = new Promise<number>((resolve) => socket.on('close', resolve));
+    socket.on('error', () => {}); // the server stops reading as well
+    socket.pause();
+    const isOpen = () => socket.readyState === socket.OPEN;
+    for (let sent = 0; sent < 3_000_000 && isOpen(); sent += 5000) {
+      for (let each = 0; each < 5000; each += 1) socket.send('{"op":"ping"}');
+      while (isOpen() && socket.bufferedAmount > 1_000_000)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    socket.resume();
+    expect(await closed).toBe(1006); // cut off, without a word it would not read
+  });
+
   it('rings for changes of every job', async () => {
     const client = await connect();
     client.send({ op: 'feed', msg: 'f' });

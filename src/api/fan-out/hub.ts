@@ -49,7 +49,7 @@ export class Hub {
   readonly #subscriber: Redis;
   readonly #positionOf: PositionOf;
   readonly #channels = new Map<string, Channel>();
-  readonly #checking: NodeJS.Timeout;
+  #checking: NodeJS.Timeout | undefined;
 
   constructor(subscriber: Redis, positionOf: PositionOf) {
     this.#subscriber = subscriber;
@@ -63,8 +63,7 @@ export class Hub {
         channel.subscribed = this.#subscribe(name).then(() => doubt(channel));
       }
     });
-    this.#checking = setInterval(() => void this.#checkQuietChannels(), limits.hubCheckMs);
-    this.#checking.unref();
+    this.#checkLater();
   }
 
   attach(job: string, listener: HubListener): Attachment {
@@ -109,6 +108,15 @@ export class Hub {
     channel.linger.unref();
   }
 
+  /** One round after the other: while Redis hangs a round may take long. */
+  #checkLater(): void {
+    this.#checking = setTimeout(async () => {
+      await this.#checkQuietChannels();
+      if (this.#checking !== undefined) this.#checkLater();
+    }, limits.hubCheckMs);
+    this.#checking.unref();
+  }
+
   async #checkQuietChannels(): Promise<void> {
     for (const channel of [...this.#channels.values()]) {
       const { active, heard } = channel;
@@ -127,7 +135,8 @@ export class Hub {
   }
 
   close(): void {
-    clearInterval(this.#checking);
+    clearTimeout(this.#checking);
+    this.#checking = undefined;
     for (const { linger } of this.#channels.values()) clearTimeout(linger);
     this.#channels.clear();
   }

@@ -62,6 +62,8 @@ class JobSubscription {
   #held: Arrival[] = [];
   #heldBytes = 0;
   #saidCaughtUp = false;
+  /** Something may have been missed since the last read began. */
+  #inDoubt = false;
   #wake = () => {};
 
   constructor(sources: SubscriberSources, request: SubscriptionRequest) {
@@ -103,6 +105,7 @@ class JobSubscription {
   #readOn(): Promise<LogPage | null> {
     this.#held = [];
     this.#heldBytes = 0;
+    this.#inDoubt = false;
     const { job, signal } = this.#request;
     const afterSeq = this.#position?.seq ?? 0;
     return untilRedisAnswers(() => this.#sources.read(job, afterSeq, pageEvents), signal);
@@ -122,7 +125,7 @@ class JobSubscription {
       if (start.kind === 'reset') return false;
     }
     this.#deliver(page.entries.map((entry) => new Frame(epoch, entry)));
-    if (this.#position.seq < page.seq) return false;
+    if (this.#position.seq < page.seq || (this.#inDoubt && !page.done)) return false;
     if (page.done && !this.#isOver()) {
       sink.control({ type: 'caught.up', data: {} });
       this.#state = 'ended';
@@ -180,6 +183,7 @@ class JobSubscription {
   }
 
   #leaveLive(): void {
+    this.#inDoubt = true;
     if (this.#state === 'live') this.#state = 'reading';
     this.#wake();
   }

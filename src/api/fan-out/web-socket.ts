@@ -124,8 +124,7 @@ export class WebSocketSession {
   }
 
   async #follow(job: string, after: Position | null, signal: AbortSignal): Promise<void> {
-    const { hub, log, records, logger } = this.#services;
-    const sources = { hub, read: log.read.bind(log), getJob: records.get.bind(records) };
+    const { sources, logger } = this.#services;
     try {
       const end = await followJob(sources, { job, after, signal, sink: this.#sinkFor(job) });
       if (end === 'slow') this.#socket.close(closeCodes.slowConsumer, 'resume from the last event you have');
@@ -169,7 +168,9 @@ export class WebSocketSession {
   }
 
   #send(message: ServerMessage): void {
-    this.#sendText(JSON.stringify(message));
+    // Answers are not held back like events, so who only sends and never reads is cut off.
+    if (this.#socket.bufferedAmount > limits.subscriberBytesMax * 2) this.#socket.terminate();
+    else this.#sendText(JSON.stringify(message));
   }
 
   #sendText(text: string): void {

@@ -80,12 +80,7 @@ async function streamJob(
   { job, after }: { job: string; after: Position | null },
 ): Promise<void> {
   const { stream, signal } = openStream(services.streams, request, reply);
-  const sources = {
-    hub: services.hub,
-    read: services.log.read.bind(services.log),
-    getJob: services.records.get.bind(services.records),
-  };
-  const end = await followJob(sources, { job, after, sink: stream, signal });
+  const end = await followJob(services.sources, { job, after, sink: stream, signal });
   if (end === 'slow') stream.control({ type: 'slow.consumer', data: {} });
   stream.end();
   if (end === 'slow') setTimeout(() => reply.raw.destroy(), slowGraceMs).unref();
