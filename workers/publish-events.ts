@@ -1,7 +1,7 @@
 import type { EventDraft } from '../src/contract/event.ts';
 import type { Job } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
-import { coalesce, mayWait, weightOf } from '../src/core/coalesce.ts';
+import { coalesce, mayWait, split, weightOf } from '../src/core/coalesce.ts';
 import { changesOf } from '../src/core/job-view.ts';
 import { payloadOf } from '../src/core/payload.ts';
 import { ResendRing } from '../src/core/resend-ring.ts';
@@ -66,8 +66,12 @@ export class EventPublisher {
   }
 
   /** Queues an event. */
-  emit(draft: EventDraft): void {
+  emit(event: EventDraft): void {
     if (this.#stop.signal.aborted) return;
+    for (const draft of split(event, limits.eventBytesMax)) this.#queue(draft);
+  }
+
+  #queue(draft: EventDraft): void {
     const batch = this.#openBatch();
     const last = batch.drafts.at(-1);
     const joined = last ? coalesce(last.draft, draft, limits.coalesceBytes) : null;

@@ -15,7 +15,7 @@ export type StreamFrame =
  *
  * `silenceMs` without a byte, while it is being waited for, calls `onSilence`, which must make the
  * answer fail (by its AbortController).
- * @throws what the connection throws when it breaks, and a TypeError for a frame that makes no sense.
+ * @throws what the connection throws when it breaks, and a {@link FrameError} for a frame that makes no sense.
  */
 export async function* readFrames(
   response: Response,
@@ -30,7 +30,7 @@ export async function* readFrames(
     onEvent: (event) => ready.push(event),
     onComment: () => ready.push('comment'),
     onError: (error) => {
-      if (error.type === 'max-buffer-size-exceeded') throw new TypeError(error.message);
+      if (error.type === 'max-buffer-size-exceeded') throw new FrameError(error.message);
     },
   });
   while (true) {
@@ -43,16 +43,29 @@ export async function* readFrames(
   }
 }
 
+/** What came is not of this protocol, or larger than it allows. */
+export class FrameError extends Error {
+  override readonly name = 'FrameError';
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FrameError('The stream sent data that is no JSON.', { cause });
+  }
+}
+
 /** An event has an id, a control frame has none. */
 function readFrame({ id, event, data }: EventSourceMessage): StreamFrame {
-  const value: unknown = JSON.parse(data);
+  const value = parseJson(data);
   if (id === undefined) {
     const frame = { type: event, data: value };
     if (isControl(frame)) return { kind: 'control', frame };
   } else if (isEvent(value)) {
     return { kind: 'event', event: value };
   }
-  throw new TypeError(`The stream sent a frame "${event}" that is no event and no control frame.`);
+  throw new FrameError(`The stream sent a frame "${event}" that is no event and no control frame.`);
 }
 
 function isControl(frame: { type: unknown; data: unknown }): frame is ControlFrame {

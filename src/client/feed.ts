@@ -2,7 +2,7 @@ import type { JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import type { ControlFrame } from '../contract/stream.ts';
 import { assertNever } from '../core/assert-never.ts';
-import { readFrames, type StreamFrame } from './event-frames.ts';
+import { FrameError, readFrames, type StreamFrame } from './event-frames.ts';
 import type { Client } from './http.ts';
 import { ClientProblem } from './problem.ts';
 
@@ -37,6 +37,7 @@ export interface FollowTiming {
  * was given before is not given again, since an event keeps its key; so keep what you have.
  *
  * @throws {ClientProblem} for a refusal that will not pass: a malformed cursor, no key, no such job.
+ * @throws {FrameError} when the same place of the stream makes no sense again and again.
  */
 export async function* followJob(
   client: Client,
@@ -48,6 +49,7 @@ export async function* followJob(
   const isNew = rememberKeys(limits.logEventsMax);
   let after = options.after;
   let failures = 0;
+  let nonsense = 0;
   while (signal?.aborted !== true) {
     let retryAfterMs = 0;
     for await (const frame of connect({ client, job, after, signal, silenceMs: timing.silenceMs })) {
@@ -55,6 +57,7 @@ export async function* followJob(
       switch (frame.kind) {
         case 'event':
           failures = 0;
+          nonsense = 0;
           after = frame.event.id;
           if (isNew(frame.event.key)) yield frame.event;
           if (frame.event.type === 'job.ended') return;
@@ -68,6 +71,11 @@ export async function* followJob(
           break;
         case 'refused':
           retryAfterMs = Math.min(frame.retryAfterMs, limits.followRetryAfterMsMax);
+          break;
+        case 'nonsense':
+          // Once it may be a proxy that broke off; a frame that nobody can read stays so.
+          nonsense += 1;
+          if (nonsense >= limits.followNonsenseMax) throw frame.error;
           break;
         case 'complete':
           return;
@@ -107,7 +115,7 @@ interface Connection {
   silenceMs: number;
 }
 
-/** What one connection tells: frames, or `refused` for a while, or `complete`. A break only ends it. */
+/** What one connection tells: frames, or `refused` for a while, `nonsense`, or `complete`. A break only ends it. */
 async function* connect({
   client,
   job,
@@ -115,7 +123,10 @@ async function* connect({
   signal,
   silenceMs,
 }: Connection): AsyncGenerator<
-  StreamFrame | { kind: 'refused'; retryAfterMs: number } | { kind: 'complete' }
+  | StreamFrame
+  | { kind: 'refused'; retryAfterMs: number }
+  | { kind: 'nonsense'; error: FrameError }
+  | { kind: 'complete' }
 > {
   const connection = new AbortController();
   const abort = () => connection.abort();
@@ -130,6 +141,8 @@ async function* connect({
     if (error instanceof ClientProblem) {
       if (!mayPass(error)) throw error;
       yield { kind: 'refused', retryAfterMs: error.retryAfterMs ?? 0 };
+    } else if (error instanceof FrameError) {
+      yield { kind: 'nonsense', error };
     }
     // Everything else is a connection that broke; the next one begins where this one ended.
   } finally {

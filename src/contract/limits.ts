@@ -95,10 +95,9 @@ export const limits = {
   /** What is read of a provider's error body, and what of it reaches the detail of a problem. */
   providerErrorBytesMax: 64 * KIB,
   providerDetailCharactersMax: 500,
-  /** Unsent output at which the source is paused, at which it goes on, and which nothing may exceed. */
+  /** Unsent output at which the source is paused, and at which it goes on. */
   unsentBytesPause: MIB,
   unsentBytesResume: 256 * KIB,
-  unsentBytesMax: 4 * MIB,
   /** Acknowledged batches kept for a Redis that comes back with an older log. */
   resendRingBytesMax: 4 * MIB,
   /** AOF `everysec` loses at most about 2 s; 5 s of later acknowledgements is safe. */
@@ -126,6 +125,8 @@ export const limits = {
   followSilenceMs: 45 * SECOND_MS,
   /** One frame a follower takes: the largest job resource in JSON, with room to spare. */
   followFrameCharactersMax: 8 * MIB,
+  /** Times a follower meets nonsense at the same place before it gives up. */
+  followNonsenseMax: 5,
   /** Entries of the feed that rings for lists. */
   feedEntriesMax: 10_000,
   /** A worker unseen for this long is not counted. */

@@ -22,6 +22,22 @@ export function coalesce(before: EventDraft, after: EventDraft, bytesMax: number
   return null;
 }
 
+/** An event in pieces that are each small enough; text is cut, never a character. Others are left whole. */
+export function split(event: EventDraft, lengthMax: number): EventDraft[] {
+  if (event.type === 'text.delta' || event.type === 'reasoning.delta') {
+    return pieces(event.data.text, lengthMax).map((text) => ({ type: event.type, data: { text } }));
+  }
+  return [event];
+}
+
+function pieces(text: string, lengthMax: number): string[] {
+  if (text.length <= lengthMax) return [text];
+  // The second half of a surrogate pair stays with the first.
+  const splitsPair = /[\uDC00-\uDFFF]/.test(text.charAt(lengthMax));
+  const at = splitsPair ? lengthMax - 1 : lengthMax;
+  return [text.slice(0, at), ...pieces(text.slice(at), lengthMax)];
+}
+
 /** Whether an event may wait a few milliseconds for more of its kind. */
 export function mayWait({ type }: EventDraft): boolean {
   return type === 'output.delta' || type === 'text.delta' || type === 'reasoning.delta';

@@ -111,6 +111,13 @@ describe('A break while following', () => {
     expect(cursors()).toEqual([undefined, log[1]!.id]);
   });
 
+  it('is given up, with its reason, when the same place never makes sense', async () => {
+    const nonsense = 'id: 1-1\ndata: {"half":\n\n';
+    service.answer(...Array.from({ length: 20 }, () => streams(nonsense)));
+    await expect(follow()).rejects.toThrow('no JSON');
+    expect(cursors().length).toBe(limits.followNonsenseMax);
+  });
+
   it('drops what a server sends twice', async () => {
     service.answer(
       streams(frames[0]!, frames[1]!, frames[1]!),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventDraft } from '../../src/contract/event.ts';
-import { coalesce } from '../../src/core/coalesce.ts';
+import { coalesce, split } from '../../src/core/coalesce.ts';
 
 const delta = fc.oneof(
   fc.record({ type: fc.constant('text.delta' as const), data: fc.record({ text: fc.string() }) }),
@@ -25,6 +25,24 @@ describe('joining events', () => {
         }
         expect(spoken(joined)).toEqual(spoken(events));
       }),
+    );
+  });
+
+  it('cuts long text into small pieces that say the same, and never a character', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 60 }),
+        fc.integer({ min: 2, max: 7 }),
+        (text, lengthMax) => {
+          const cut = split({ type: 'text.delta', data: { text } }, lengthMax);
+          const texts = cut.map((event) => (event.type === 'text.delta' ? event.data.text : ''));
+          expect(texts.join('')).toBe(text);
+          for (const each of texts) {
+            expect(each.length).toBeLessThanOrEqual(lengthMax);
+            expect(each.isWellFormed()).toBe(true);
+          }
+        },
+      ),
     );
   });
 
