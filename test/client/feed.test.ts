@@ -6,6 +6,7 @@ import { type FollowOptions, followJob } from '../../src/client/feed.ts';
 import { createClient } from '../../src/client/http.ts';
 import { ClientProblem } from '../../src/client/problem.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
+import { limits } from '../../src/contract/limits.ts';
 import type { ProblemCode } from '../../src/contract/problem.ts';
 import type { ControlFrame } from '../../src/contract/stream.ts';
 import {
