@@ -56,12 +56,12 @@ describe('README', () => {
 
   it('shows a client that works', () => {
     const [snippet = ''] = blocks('ts');
-    const script = here(snippet).replaceAll("'./src/", `'${root}src/`);
-    const text = execFileSync(
-      process.execPath,
-      ['--input-type=module-typescript', '-e', `const key = ${JSON.stringify(key)};\n${script}`],
-      { encoding: 'utf8' },
-    );
+    const script = here(snippet)
+      .replaceAll("'./src/", `'${root}src/`)
+      .replace('`${homedir()}/.local/share/llmmixer/api-key`', JSON.stringify(keyFile));
+    const text = execFileSync(process.execPath, ['--input-type=module-typescript', '-e', script], {
+      encoding: 'utf8',
+    });
     const lines = text.trim().split('\n');
     expect([lines[0], lines.at(-1)]).toEqual(['job.queued', 'job.ended']);
     expect(lines).toContain('text.delta');
