@@ -29,6 +29,15 @@ export interface Pipes {
   stderr: OutputPipe | null;
 }
 
+export interface PipesWithInput extends Pipes {
+  stdin: InputPipe;
+}
+
+export interface PipeNeeds {
+  withInput: boolean;
+  withErrors: boolean;
+}
+
 /**
  * Opens three pipes without a name.
  *
@@ -37,13 +46,9 @@ export interface Pipes {
  * Solution: named pipes, whose names are gone before the command runs.
  * @throws {ProblemError} `spawn_failed` when the temporary folder takes no named pipe.
  */
-export async function openPipes({
-  withInput,
-  withErrors,
-}: {
-  withInput: boolean;
-  withErrors: boolean;
-}): Promise<Pipes> {
+export async function openPipes(needs: PipeNeeds & { withInput: true }): Promise<PipesWithInput>;
+export async function openPipes(needs: PipeNeeds): Promise<Pipes>;
+export async function openPipes({ withInput, withErrors }: PipeNeeds): Promise<Pipes> {
   const opened = new Set<number>();
   let folder: string | undefined;
   try {

@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { ProblemError } from '../../src/contract/problem.ts';
+import { readProgramFormat } from './program-format.ts';
 
 /**
  * Finds what a command names, before anything is spawned, since a spawned shell or terminal would make
@@ -65,29 +66,22 @@ function checkExecutable(file: string, name: string): string {
   throw new ProblemError('spawn_failed', reasons[state]);
 }
 
-/** A script whose `#!` line names a missing program fails with the same error as a missing script. */
-function checkInterpreter(file: string): string {
-  const interpreter = /^#!\s*(\S+)/.exec(firstBytes(file))?.[1];
-  if (interpreter === undefined || !isAbsolute(interpreter) || stateOf(interpreter) === 'executable') {
-    return file;
+/**
+ * A script whose `#!` line names a missing program fails with the same error as a missing script, and
+ * one that names a text is refused by the kernel and run by some shells. Linux follows five names.
+ */
+function checkInterpreter(file: string, depth = 1): string {
+  const format = readProgramFormat(file);
+  if (typeof format === 'string' || !isAbsolute(format.interpreter) || depth > 5) return file;
+  const { interpreter } = format;
+  if (stateOf(interpreter) !== 'executable') {
+    const detail = `"${file}" names the interpreter "${interpreter}", which does not exist or may not be executed.`;
+    throw new ProblemError('spawn_failed', detail);
   }
-  throw new ProblemError(
-    'spawn_failed',
-    `"${file}" names the interpreter "${interpreter}", which does not exist or may not be executed.`,
-  );
-}
-
-/** As many as Linux looks at; empty for a program that may be executed but not read. */
-function firstBytes(file: string): string {
-  try {
-    const fd = openSync(file, 'r');
-    try {
-      const bytes = Buffer.alloc(256);
-      return bytes.toString('latin1', 0, readSync(fd, bytes));
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return '';
+  if (readProgramFormat(interpreter) === 'plain text') {
+    const detail = `"${file}" names the interpreter "${interpreter}", which is a text and no program.`;
+    throw new ProblemError('spawn_failed', detail);
   }
+  checkInterpreter(interpreter, depth + 1);
+  return file;
 }

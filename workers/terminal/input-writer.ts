@@ -4,7 +4,7 @@ import { isWouldBlock } from './marked-output.ts';
 
 /** Feeds a command's input without ever waiting for it. */
 export interface InputWriter {
-  /** Bytes that `write` takes at once. */
+  /** Bytes that `write` takes at once; after `end` or `stop` no room would help, so as many as can be. */
   room(): number;
   /** Answers false, taking nothing, without room or after `end` or `stop`. */
   write(bytes: Buffer): boolean;
@@ -21,13 +21,12 @@ export interface InputWriter {
  * another file, and spins a core while the program does not read.
  * Solution: the descriptor is non-blocking and written synchronously in small pieces, so no write is
  * under way when `stop` returns; when the kernel has no room a timer with growing steps tries again.
+ * States: open -> ending -> stopped. `end` leads to the second, `stop` and a reader that is gone to the last.
  * @param fd a non-blocking descriptor, the caller's to close.
  * @param first goes before everything else and does not count as waiting.
  */
 export function createInputWriter(fd: number, first: Buffer): InputWriter {
-  const waiting: Buffer[] = first.length > 0 ? [first] : [];
-  let firstBytes = first.length;
-  let waitingBytes = 0;
+  const waiting = createWaitingInput(first);
   let retryMs: number = limits.inputRetryMsMin;
   let timer: NodeJS.Timeout | undefined;
   let state: 'open' | 'ending' | 'stopped' = 'open';
@@ -35,8 +34,7 @@ export function createInputWriter(fd: number, first: Buffer): InputWriter {
 
   const stop = (): void => {
     state = 'stopped';
-    waiting.length = 0;
-    waitingBytes = 0;
+    waiting.drop();
     clearTimeout(timer);
     timer = undefined;
   };
@@ -47,7 +45,7 @@ export function createInputWriter(fd: number, first: Buffer): InputWriter {
     }, afterMs);
   };
   const pump = (): void => {
-    const head = waiting[0];
+    const head = waiting.head();
     if (timer !== undefined || state === 'stopped') return;
     if (head === undefined) {
       if (state === 'ending') whenWritten?.();
@@ -60,39 +58,58 @@ export function createInputWriter(fd: number, first: Buffer): InputWriter {
       again(retryMs);
       retryMs = Math.min(retryMs * 2, limits.inputRetryMsMax);
     } else {
-      took(head, written);
+      retryMs = limits.inputRetryMsMin;
+      waiting.took(written);
       again(0);
     }
   };
-  const took = (head: Buffer, written: number): void => {
-    retryMs = limits.inputRetryMsMin;
-    if (firstBytes > 0) firstBytes -= written;
-    else waitingBytes -= written;
-    if (written === head.length) waiting.shift();
-    else waiting[0] = head.subarray(written);
-  };
-
   const accept = (bytes: Buffer, bytesMax: number): boolean => {
-    if (state !== 'open' || waitingBytes + bytes.length > bytesMax) return false;
-    if (bytes.length === 0) return true;
-    waiting.push(bytes);
-    waitingBytes += bytes.length;
+    if (state !== 'open' || waiting.bytes() + bytes.length > bytesMax) return false;
+    waiting.add(bytes);
     pump();
     return true;
+  };
+  const end = (then: () => void): void => {
+    if (state !== 'open') return;
+    state = 'ending';
+    whenWritten = then;
+    pump();
   };
 
   pump();
   return {
-    room: () => (state === 'open' ? Math.max(0, limits.inputQueueBytesMax - waitingBytes) : 0),
+    room: () =>
+      state === 'open' ? Math.max(0, limits.inputQueueBytesMax - waiting.bytes()) : Number.MAX_SAFE_INTEGER,
     write: (bytes) => accept(bytes, limits.inputQueueBytesMax),
     writeControl: (bytes) => accept(bytes, limits.inputQueueBytesMax + controlBytesMax),
-    end: (then) => {
-      if (state !== 'open') return;
-      state = 'ending';
-      whenWritten = then;
-      pump();
-    },
+    end,
     stop,
+  };
+}
+
+/** Input in its order. `first` goes before everything else and is not counted. */
+function createWaitingInput(first: Buffer) {
+  const pieces: Buffer[] = first.length > 0 ? [first] : [];
+  let firstBytes = first.length;
+  let waitingBytes = 0;
+  return {
+    bytes: () => waitingBytes,
+    head: () => pieces[0],
+    add: (bytes: Buffer): void => {
+      if (bytes.length > 0) pieces.push(bytes);
+      waitingBytes += bytes.length;
+    },
+    /** So many bytes of the head were written. */
+    took: (written: number): void => {
+      const head = pieces.shift();
+      if (head !== undefined && written < head.length) pieces.unshift(head.subarray(written));
+      if (firstBytes > 0) firstBytes -= written;
+      else waitingBytes -= written;
+    },
+    drop: (): void => {
+      pieces.length = 0;
+      waitingBytes = 0;
+    },
   };
 }
 

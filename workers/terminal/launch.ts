@@ -1,10 +1,11 @@
 import type { TerminalKind } from '../../src/contract/job.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
 import { checkFolder, findProgram } from './find-program.ts';
-import { runOverPipes } from './pipes.ts';
+import { type PipeOptions, runOverPipes } from './pipes.ts';
+import { readProgramFormat } from './program-format.ts';
 import { runInPty } from './pty.ts';
 import { type OpenPty, openPtyDevice, type PtyDevice } from './pty-device.ts';
-import { runInScript } from './script.ts';
+import { openInScript } from './script.ts';
 import type { LaunchRequest, RunningCommand } from './terminal.ts';
 import type { TerminalLog, TerminalTools } from './terminal-tools.ts';
 
@@ -25,35 +26,27 @@ export interface PreparedCommand {
 }
 
 export interface PreparedLaunch {
-  /** What the command will run in. A terminal that is gone at `start` is replaced by the next way. */
-  terminal: TerminalKind;
+  /** What the command will run in, if it runs. */
+  readonly terminal: TerminalKind;
   /** Says why a lesser way than the best was taken. */
-  note: string | undefined;
-  /** @throws {ProblemError} `spawn_failed` when the system refuses to start the command. */
+  readonly note: string | undefined;
+  /**
+   * To be called once, instead of `discard`.
+   * @throws {ProblemError} `spawn_failed` when the system refuses to start the command.
+   */
   start(): Promise<RunningCommand>;
+  /** Gives back what is held. To be called when the command is not to be started; harmless again, and after `start`. */
+  discard(): void;
 }
 
 /**
- * Finds everything a command needs and starts nothing. To be started once or never; nothing is held
- * until then.
+ * Finds and opens everything a command needs, its terminal too, so that what is announced is what it
+ * will run in, and does not start it. Whoever has the answer calls `start` or `discard`.
  * @throws {ProblemError} `spawn_failed` when the program or the folder is missing or not allowed.
  */
 export async function prepareLaunch(request: LaunchRequest, tools: TerminalTools): Promise<PreparedLaunch> {
   const command = prepare(request, tools.log);
-  const bash = tools.findBash();
-  if (!request.interactive) {
-    const start = () => runOverPipes(command, { keepsInput: false, bash, note: undefined });
-    return { terminal: 'pipe', note: undefined, start };
-  }
-  const pty = bash === undefined ? { open: null, note: noBash } : await tools.loadPty();
-  if (pty.open === null || bash === undefined) return prepareWithoutPty(command, tools, pty.note ?? '');
-  const { open, note } = pty;
-  const start = async () => {
-    const device = openDevice(open, command);
-    if (device !== null) return runInPty(command, { device, bash, note });
-    return (await prepareWithoutPty(command, tools, 'No further pseudo-terminal could be opened.')).start();
-  };
-  return { terminal: 'pty', note, start };
+  return startedOnce(await openWay(command, { tools, interactive: request.interactive }));
 }
 
 /**
@@ -65,7 +58,41 @@ export async function launch(request: LaunchRequest, tools: TerminalTools): Prom
   return prepared.start();
 }
 
+function startedOnce(way: PreparedLaunch): PreparedLaunch {
+  let state: 'held' | 'started' | 'discarded' = 'held';
+  return {
+    ...way,
+    start: async () => {
+      if (state !== 'held') throw new ProblemError('spawn_failed', `The command was ${state} before.`);
+      state = 'started';
+      return way.start();
+    },
+    discard: () => {
+      if (state !== 'held') return;
+      state = 'discarded';
+      way.discard();
+    },
+  };
+}
+
+/** Pipes where no terminal is wanted, else the best terminal that opens. */
+async function openWay(
+  command: PreparedCommand,
+  { tools, interactive }: { tools: TerminalTools; interactive: boolean },
+): Promise<PreparedLaunch> {
+  const bash = tools.findBash();
+  if (!interactive) return overPipes(command, { keepsInput: false, bash, note: undefined });
+  if (bash === undefined) return withoutPty(command, { tools, reason: noBash });
+  const { open, note } = await tools.loadPty();
+  if (open === null) return withoutPty(command, { tools, reason: note ?? '' });
+  const device = openDevice(open, command);
+  if (device === null) return withoutPty(command, { tools, reason: noDevice });
+  const start = () => runInPty(command, { device, bash, note });
+  return { terminal: 'pty', note, start, discard: device.close };
+}
+
 const noBash = 'bash was not found, which takes the terminal for the command.';
+const noDevice = 'No further pseudo-terminal could be opened.';
 
 function prepare(request: LaunchRequest, log: TerminalLog): PreparedCommand {
   const { cwd, env, cols, rows } = request;
@@ -76,8 +103,12 @@ function prepare(request: LaunchRequest, log: TerminalLog): PreparedCommand {
   const marks = ['LLMMIXER_JOB_ID', 'LLMMIXER_RUN'].flatMap((variable) =>
     env[variable] === undefined ? [] : [`${variable}=${env[variable]}`],
   );
+  const program =
+    readProgramFormat(file) === 'plain text'
+      ? { name: '/bin/sh', file: '/bin/sh', args: [file, ...args] }
+      : { name, file, args };
   return {
-    program: { name, file, args },
+    program,
     cwd,
     env,
     marks,
@@ -109,18 +140,21 @@ function openDevice(open: OpenPty, { cols, rows, log }: PreparedCommand): PtyDev
   }
 }
 
-async function prepareWithoutPty(
+async function withoutPty(
   command: PreparedCommand,
-  tools: TerminalTools,
-  reason: string,
+  { tools, reason }: { tools: TerminalTools; reason: string },
 ): Promise<PreparedLaunch> {
   const bash = tools.findBash();
-  const overPipes = `${reason} There is no other way to a terminal here, so the command runs over pipes.`;
-  const startOverPipes = () => runOverPipes(command, { keepsInput: true, bash, note: overPipes });
   const scriptFile = await tools.findScript();
-  if (scriptFile === undefined) return { terminal: 'pipe', note: overPipes, start: startOverPipes };
   const note = `${reason} The command runs under script(1), where the size of the terminal stays as it began.`;
-  const start = async () =>
-    (await runInScript(command, { scriptFile, bash, note })) ?? (await startOverPipes());
-  return { terminal: 'script', note, start };
+  const terminal = scriptFile && (await openInScript(command, { scriptFile, bash, note }));
+  if (terminal) return { terminal: 'script', note, start: terminal.start, discard: terminal.close };
+  const lastNote = `${reason} There is no other way to a terminal here, so the command runs over pipes.`;
+  return overPipes(command, { keepsInput: true, bash, note: lastNote });
+}
+
+/** Pipes are opened when the command starts: where there are none, there is no other way to announce. */
+function overPipes(command: PreparedCommand, options: PipeOptions): PreparedLaunch {
+  const start = () => runOverPipes(command, options);
+  return { terminal: 'pipe', note: options.note, start, discard: () => {} };
 }

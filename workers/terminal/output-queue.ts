@@ -9,19 +9,25 @@ export interface OutputQueue {
   readonly chunks: AsyncIterable<OutputChunk>;
   /** Resolves when the reader has taken the last chunk, or has left. */
   readonly consumed: Promise<void>;
+  /** Resolves when the reader leaves its loop early; else never. */
+  readonly left: Promise<void>;
+  /** Resolves when the source is paused for the first time; else never. */
+  readonly filled: Promise<void>;
 }
 
 /**
  * `pause` is called when so much waits that the source must stop, `resume` when it may go on. A reader
- * that leaves its loop early stops nothing: what comes afterwards is dropped.
+ * that leaves its loop early holds nothing up: what comes afterwards is dropped.
  */
 export function createOutputQueue(source: { pause(): void; resume(): void }): OutputQueue {
   const waiting: OutputChunk[] = [];
   const { promise: consumed, resolve: setConsumed } = Promise.withResolvers<void>();
+  const { promise: left, resolve: setLeft } = Promise.withResolvers<void>();
+  const { promise: filled, resolve: setFilled } = Promise.withResolvers<void>();
   let heldBytes = 0;
   let paused = false;
   let ended = false;
-  let left = false;
+  let hasLeft = false;
   let wake: (() => void) | undefined;
 
   const account = (change: number): void => {
@@ -29,6 +35,7 @@ export function createOutputQueue(source: { pause(): void; resume(): void }): Ou
     if (!paused && heldBytes >= limits.commandHeldBytesPause) {
       paused = true;
       source.pause();
+      setFilled();
     } else if (paused && heldBytes <= limits.commandHeldBytesResume) {
       paused = false;
       source.resume();
@@ -36,13 +43,14 @@ export function createOutputQueue(source: { pause(): void; resume(): void }): Ou
     if (ended && waiting.length === 0) setConsumed();
   };
   const leave = (): void => {
-    left = true;
+    hasLeft = true;
+    setLeft();
     waiting.length = 0;
     account(-heldBytes);
     wake?.();
   };
   const take = async (): Promise<IteratorResult<OutputChunk, undefined>> => {
-    while (waiting.length === 0 && !ended && !left) await new Promise<void>((resolve) => (wake = resolve));
+    while (waiting.length === 0 && !ended && !hasLeft) await new Promise<void>((resolve) => (wake = resolve));
     const chunk = waiting.shift();
     if (chunk === undefined) return { done: true, value: undefined };
     account(-costOf(chunk));
@@ -51,8 +59,10 @@ export function createOutputQueue(source: { pause(): void; resume(): void }): Ou
 
   return {
     consumed,
+    left,
+    filled,
     push: (chunk) => {
-      if (left || chunk.bytes.length === 0) return;
+      if (hasLeft || chunk.bytes.length === 0) return;
       waiting.push(chunk);
       account(costOf(chunk));
       wake?.();

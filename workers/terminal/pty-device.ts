@@ -9,7 +9,7 @@ export type OpenPty = (options: { cols: number; rows: number; encoding: null }) 
 export interface PtyDevice {
   /** Of the end that the command uses; whoever leads a session without a terminal and opens it gets it. */
   path: string;
-  /** What the command writes. */
+  /** What the command writes. Paused. */
   reader: Readable;
   /** The worker's end, non-blocking: bytes written here are typed. */
   masterFd: number;
@@ -34,6 +34,10 @@ export function openPtyDevice(open: OpenPty, size: { cols: number; rows: number 
   const terminal = toTerminal(open({ ...size, encoding: null }));
   const { reader, path } = terminal;
   terminal.slave.destroy();
+  // A terminal may wait for its command, and nobody listens until that runs: what comes must not be read
+  // into the void, nor may an error end the worker.
+  reader.pause();
+  reader.on('error', () => {});
   let slaveFd: number | undefined;
   try {
     slaveFd = openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);

@@ -34,6 +34,7 @@ export async function runInPty(
     onBytes: (bytes) => queue.push({ stream: 'tty', bytes }),
     onStuck: () => releaseFlow(device),
   });
+  output.resume();
   const input = createTypedInput(createInputWriter(device.masterFd, command.stdin));
   return superviseCommand({
     pid: spawned.pid,

@@ -4,7 +4,7 @@ import type { OutputQueue } from './output-queue.ts';
 import type { ProcessTree } from './process-tree.ts';
 import type { CommandExit, RunningCommand } from './terminal.ts';
 import type { TerminalLog } from './terminal-tools.ts';
-import { createEnding } from './terminate.ts';
+import { createEnding, type Ending } from './terminate.ts';
 
 /** What the ways of running a command differ in. */
 export interface CommandParts {
@@ -35,14 +35,18 @@ export function superviseCommand(parts: CommandParts): RunningCommand {
       'Processes of a command still live after repeated kills and are left behind.',
     ),
   );
-  const exit = seeToEnd(parts, ending);
+  const unkillable = ending.gaveUp.then((): CommandExit => ({ exitCode: null, signal: 'SIGKILL' }));
+  const exited = Promise.race([parts.exited, unkillable]);
+  // Nobody would hear of a command whose reader has gone.
+  void queue.left.then(() => ending.terminate({ kill: false }));
   return {
     pid,
     terminal: parts.terminal,
     note: parts.note,
     output: queue.chunks,
-    exit,
-    inputRoom: () => input?.room() ?? 0,
+    exited,
+    exit: seeToEnd(parts, { ending, exited }),
+    inputRoom: () => input?.room() ?? Number.MAX_SAFE_INTEGER,
     write: (bytes) => input?.write(bytes) ?? false,
     endInput: parts.endInput,
     resize: parts.resize,
@@ -51,15 +55,16 @@ export function superviseCommand(parts: CommandParts): RunningCommand {
   };
 }
 
-async function seeToEnd(parts: CommandParts, ending: ReturnType<typeof createEnding>): Promise<CommandExit> {
-  const { exited, input, queue } = parts;
-  const unkillable = ending.gaveUp.then((): CommandExit => ({ exitCode: null, signal: 'SIGKILL' }));
-  const ended = await Promise.race([exited, unkillable]);
+async function seeToEnd(
+  { input, queue, finishOutput, release }: CommandParts,
+  { ending, exited }: { ending: Ending; exited: Promise<CommandExit> },
+): Promise<CommandExit> {
+  const ended = await exited;
   input?.stop();
   await ending.endRest();
-  await parts.finishOutput();
+  await finishOutput();
   queue.end();
   await queue.consumed;
-  await parts.release();
+  await release();
   return ended;
 }

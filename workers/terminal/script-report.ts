@@ -2,7 +2,9 @@ import type { CommandExit } from './terminal.ts';
 
 /** What the watcher says through the terminal: `ESC ] 9001 ; nonce ; kind ; a ; b BEL`. */
 export type WatchReport =
-  | { kind: 'started'; watcherPid: number; commandPid: number }
+  | { kind: 'ready'; watcherPid: number }
+  | { kind: 'spawned'; commandPid: number }
+  | { kind: 'running' }
   | { kind: 'failed'; code: string }
   | { kind: 'ended'; exit: CommandExit };
 
@@ -45,7 +47,9 @@ export function createReportScanner({
 
 function parseReport(text: string): WatchReport {
   const [kind, first = '', second = ''] = text.split(';');
-  if (kind === 'started') return { kind, watcherPid: Number(first), commandPid: Number(second) };
+  if (kind === 'ready') return { kind, watcherPid: Number(first) };
+  if (kind === 'spawned') return { kind, commandPid: Number(first) };
+  if (kind === 'running') return { kind };
   if (kind === 'ended') {
     const exitCode = first === '' ? null : Number(first);
     return { kind, exit: { exitCode, signal: second === '' ? null : second } };

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { limits } from '../../src/contract/limits.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
-import { openPipes, type Pipes } from './fifo.ts';
+import { openPipes, type PipesWithInput } from './fifo.ts';
 import { withFirstHop } from './first-hop.ts';
+import { hopProblem } from './hop-report.ts';
 import type { PreparedCommand } from './launch.ts';
 import { createOutputQueue } from './output-queue.ts';
 import { createPipeInput, readPipe } from './pipes.ts';
@@ -21,37 +24,61 @@ export interface ScriptOptions {
   note: string;
 }
 
+/** A terminal made by script(1), whose watcher waits to be told to start the command. */
+export interface ScriptTerminal {
+  /**
+   * To be called once.
+   * @throws {ProblemError} `spawn_failed` when the system refuses the command.
+   */
+  start(): Promise<RunningCommand>;
+  /** For a terminal that is not needed after all. */
+  close(): void;
+}
+
 /**
- * Runs a command in a terminal that script(1) of util-linux makes.
+ * Opens a terminal for a command by script(1) of util-linux.
  *
  * Problem: script reports a death by signal as an exit status, and may end before it has copied all.
  * Solution: what script runs is a small watcher of ours, on the terminal. It starts the command, says
  * through the terminal how that ended, and stays until it is killed.
  * @returns null when script or the watcher cannot be started, so that the next way can be tried.
- * @throws {ProblemError} `spawn_failed` when the command itself cannot be started.
+ * @throws {ProblemError} `spawn_failed` when no pipes can be made.
  */
-export async function runInScript(
+export async function openInScript(
   command: PreparedCommand,
   options: ScriptOptions,
-): Promise<RunningCommand | null> {
+): Promise<ScriptTerminal | null> {
   const under = await openUnderScript(command, options);
-  const start = under === null ? null : await under.started;
-  if (under === null || start === null) return null;
-  if (start.kind === 'failed') {
-    throw new ProblemError('spawn_failed', `The system refused to start the command (${start.code}).`);
+  if (under === null) return null;
+  return {
+    start: () => startUnder(under, { command, note: options.note }),
+    close: () => void under.release(),
+  };
+}
+
+type UnderScript = NonNullable<Awaited<ReturnType<typeof openUnderScript>>>;
+
+async function startUnder(
+  under: UnderScript,
+  { command, note }: { command: PreparedCommand; note: string },
+): Promise<RunningCommand> {
+  const start = await under.startCommand();
+  if (start?.kind !== 'spawned') {
+    await under.release();
+    throw startProblem(start, command.program.file);
   }
-  const input = createTypedInput(under.input);
+  const input = createTypedInput(under.openInput());
   return superviseCommand({
     pid: start.commandPid,
     terminal: 'script',
-    note: options.note,
+    note,
     exited: under.exited,
     tree: createProcessTree({
       pid: under.scriptPid,
       command: start.commandPid,
-      session: start.watcherPid,
+      session: under.watcherPid,
       marks: command.marks,
-      watchers: [under.scriptPid, start.watcherPid],
+      watchers: [under.scriptPid, under.watcherPid],
     }),
     queue: under.queue,
     finishOutput: () => under.output.finish(),
@@ -63,23 +90,27 @@ export async function runInScript(
   });
 }
 
-type Started = Exclude<WatchReport, { kind: 'ended' }>;
+function startProblem(start: Failed | null, file: string): ProblemError {
+  if (start !== null) {
+    if (start.code === 'terminal' || start.code === 'program') return hopProblem(start.code, file);
+    return new ProblemError('spawn_failed', `The system refused to start the command (${start.code}).`);
+  }
+  const detail = 'The terminal of script(1) was gone before the command was started. Submit the job again.';
+  return new ProblemError('spawn_failed', detail, { retryable: true });
+}
 
-/** Starts script and the watcher. `started` is null when they ended without a word. */
+/** Starts script and the watcher. Answers null when they end, or say nothing for long. */
 async function openUnderScript(command: PreparedCommand, options: ScriptOptions) {
   const nonce = randomBytes(16).toString('hex').toUpperCase();
-  const { promise: reportedStart, resolve: setStarted } = Promise.withResolvers<Started>();
-  const { promise: reportedEnd, resolve: setEnded } = Promise.withResolvers<CommandExit>();
   const pipes = await openPipes({ withInput: true, withErrors: false });
-  if (pipes.stdin === null) return null;
+  const reports = createReports();
   const queue = createOutputQueue({ pause: () => output.pause(), resume: () => output.resume() });
   const onBytes = (bytes: Buffer) => queue.push({ stream: 'tty', bytes });
-  const onReport = (report: WatchReport) =>
-    report.kind === 'ended' ? setEnded(report.exit) : setStarted(report);
-  const output = readPipe(pipes.stdout, createReportScanner({ nonce, onBytes, onReport }));
-  const input = createPipeInput(pipes.stdin, command.stdin);
+  const scan = createReportScanner({ nonce, onBytes, onReport: reports.take });
+  const output = readPipe(pipes.stdout, scan);
+  let closeInput = () => closeSync(pipes.stdin.writerFd);
   const close = () => {
-    input.close();
+    closeInput();
     output.close();
   };
   const spawned = await spawnScript({ command, options, nonce, pipes }).catch(() => null);
@@ -90,23 +121,92 @@ async function openUnderScript(command: PreparedCommand, options: ScriptOptions)
     return null;
   }
   const everything = createProcessTree({ pid: spawned.pid, marks: command.marks });
-  const release = async () => {
-    await killUntilNone(everything);
-    close();
+  const release = () => killUntilNone(everything).then(close);
+  const gone = spawned.exited.then(() => null);
+  const tooLate = sleep(limits.terminalProbeMs, null, { ref: false });
+  const ready = await Promise.race([reports.ready, gone, tooLate]);
+  if (ready === null) {
+    await release();
+    return null;
+  }
+  return {
+    scriptPid: spawned.pid,
+    watcherPid: ready.watcherPid,
+    exited: Promise.race([reports.ended, spawned.exited]),
+    queue,
+    output,
+    startCommand: () => {
+      tell(ready.watcherPid);
+      return readStart(reports, { gone, filled: queue.filled });
+    },
+    /** Only now, since what is typed before the command runs would be echoed, and might be dropped. */
+    openInput: () => {
+      const input = createPipeInput(pipes.stdin, command.stdin);
+      closeInput = input.close;
+      return input;
+    },
+    release,
   };
-  const started = Promise.race([reportedStart, spawned.exited.then(() => null)]).then(async (start) => {
-    if (start?.kind !== 'started') await release();
-    return start;
-  });
-  const exited = Promise.race([reportedEnd, spawned.exited]);
-  return { scriptPid: spawned.pid, started, exited, queue, output, input, release };
+}
+
+type Ready = Extract<WatchReport, { kind: 'ready' }>;
+type Spawned = Extract<WatchReport, { kind: 'spawned' }>;
+type Failed = Extract<WatchReport, { kind: 'failed' }>;
+type Reports = ReturnType<typeof createReports>;
+
+/** What the watcher has said so far, each as it comes. */
+function createReports() {
+  const ready = Promise.withResolvers<Ready>();
+  const spawned = Promise.withResolvers<Spawned>();
+  const running = Promise.withResolvers<null>();
+  const failed = Promise.withResolvers<Failed>();
+  const ended = Promise.withResolvers<CommandExit>();
+  const take = (report: WatchReport): void => {
+    if (report.kind === 'ready') ready.resolve(report);
+    else if (report.kind === 'spawned') spawned.resolve(report);
+    else if (report.kind === 'running') running.resolve(null);
+    else if (report.kind === 'failed') failed.resolve(report);
+    else ended.resolve(report.exit);
+  };
+  return {
+    take,
+    ready: ready.promise,
+    spawned: spawned.promise,
+    running: running.promise,
+    failed: failed.promise,
+    ended: ended.promise,
+  };
+}
+
+/**
+ * Waits until the command runs. Answers null when the terminal was gone, or silent for long.
+ *
+ * Problem: reports come through the terminal, so `running` may stand behind output that nobody takes
+ * before the command is known to run.
+ * Solution: so much output as makes the source stop can only come from a command that runs.
+ */
+async function readStart(
+  { spawned, running, failed }: Reports,
+  { gone, filled }: { gone: Promise<null>; filled: Promise<void> },
+): Promise<Spawned | Failed | null> {
+  const tooLate = sleep(limits.terminalProbeMs, null, { ref: false });
+  const start = await Promise.race([spawned, failed, gone, tooLate]);
+  if (start?.kind !== 'spawned') return start;
+  return (await Promise.race([failed, running, filled, gone])) ?? start;
+}
+
+/** Nobody hears it when the watcher was killed; then script ends too. */
+function tell(watcherPid: number): void {
+  try {
+    process.kill(watcherPid, 'SIGUSR2');
+  } catch {}
 }
 
 interface ScriptStart {
   command: PreparedCommand;
   options: ScriptOptions;
   nonce: string;
-  pipes: Pipes;
+  pipes: PipesWithInput;
 }
 
 /**
@@ -122,6 +222,7 @@ function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
     LLMMIXER_WATCH_NONCE: nonce,
     LLMMIXER_WATCH_SIZE: `${cols} ${rows}`,
     LLMMIXER_WATCH_FILE: program.file,
+    ...(options.bash === undefined ? {} : { LLMMIXER_WATCH_BASH: options.bash }),
   };
   for (const [name, value] of Object.entries(env)) {
     handed[`LLMMIXER_WATCH_ENV_${name}`] = value;
@@ -138,7 +239,7 @@ function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
     env: handed,
   };
   const start = options.bash === undefined ? script : withFirstHop({ bash: options.bash, ...script });
-  const stdio = [pipes.stdin?.commandFd ?? 'ignore', pipes.stdout.commandFd, 'ignore'] as const;
+  const stdio = [pipes.stdin.commandFd, pipes.stdout.commandFd, 'ignore'] as const;
   return spawnCommand({ ...start, cwd, stdio });
 }
 

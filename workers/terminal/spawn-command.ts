@@ -1,14 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { ProblemError } from '../../src/contract/problem.ts';
+import { hopProblem, readHopReport } from './hop-report.ts';
 import type { CommandExit } from './terminal.ts';
 
 export interface SpawnOptions {
+  /** The program itself, or a first hop that becomes it. */
   file: string;
   args: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
   /** Descriptors for 0, 1 and 2. */
   stdio: readonly [number | 'ignore', number | 'ignore', number | 'ignore'];
+  /** For a first hop: the path of its program, which is running once this resolves. */
+  hopTo?: string;
 }
 
 export interface SpawnedCommand {
@@ -18,7 +22,8 @@ export interface SpawnedCommand {
 }
 
 /**
- * Spawns the leader of a new session and process group.
+ * Spawns the leader of a new session and process group. What a refused program left on the descriptors
+ * is bash's, and to be dropped.
  * @throws {ProblemError} `spawn_failed`; retryable where the machine is short of something for now.
  */
 export async function spawnCommand(options: SpawnOptions): Promise<SpawnedCommand> {
@@ -29,14 +34,18 @@ export async function spawnCommand(options: SpawnOptions): Promise<SpawnedComman
   if (pid !== undefined) {
     // Later errors are of signals that found nobody; how the command ended is told by exit.
     child.on('error', () => {});
-    return { pid, exited };
+    const refused = options.hopTo === undefined ? null : await readHopReport(child);
+    if (refused === null) return { pid, exited };
+    await exited;
+    throw hopProblem(refused, options.hopTo ?? '');
   }
   throw failure(await new Promise<unknown>((resolve) => child.once('error', resolve)));
 }
 
-function start({ file, args, cwd, env, stdio }: SpawnOptions): ChildProcess {
+function start({ file, args, cwd, env, stdio, hopTo }: SpawnOptions): ChildProcess {
+  const channel = hopTo === undefined ? [] : (['pipe'] as const);
   try {
-    return spawn(file, args, { cwd, env, stdio: [...stdio], detached: true });
+    return spawn(file, args, { cwd, env, stdio: [...stdio, ...channel], detached: true });
   } catch (error) {
     throw failure(error);
   }

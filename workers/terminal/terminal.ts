@@ -28,7 +28,14 @@ export interface CommandExit {
   signal: string | null;
 }
 
-/** A command that runs. Made by `launch`; it ends by itself or by `terminate`. */
+/**
+ * A command that runs. It ends by itself, by `terminate`, or when the loop over its output is left early.
+ *
+ * Whoever has one must see it to its end, also after a fault of their own: iterate `output` until it is
+ * over, or leave the loop. Until then its descriptors stay open, and without `terminate` it may run on,
+ * or wait for ever for someone to read. One that nobody ever iterates is given up by `terminate` and
+ * `output[Symbol.asyncIterator]().return()`.
+ */
 export interface RunningCommand {
   readonly pid: number;
   readonly terminal: TerminalKind;
@@ -36,15 +43,23 @@ export interface RunningCommand {
   readonly note: string | undefined;
   /**
    * Everything the command writes, to the last byte. Reading is the backpressure: while nobody
-   * reads, at most 1 MiB is held and the command is made to wait. To be iterated once; leaving the
-   * loop drops the rest.
+   * reads, at most 1 MiB is held and the command is made to wait. To be iterated once. Leaving the
+   * loop, by a break or a fault, drops the rest and ends the command as `terminate({ kill: false })` does.
    */
   readonly output: AsyncIterable<OutputChunk>;
-  /** Settles once the command has ended, its output has been read to the end and its whole tree is gone. Never rejects. */
+  /**
+   * Settles as soon as the command itself has ended, while its leftovers are still ended and its output
+   * is read; under script(1) once the output before the end was read. Never rejects.
+   */
+  readonly exited: Promise<CommandExit>;
+  /** Settles, like `exited`, once the command has ended, its output has been read to the end and its whole tree is gone. Never rejects. */
   readonly exit: Promise<CommandExit>;
-  /** Bytes that `write` takes at once. */
+  /**
+   * Bytes that `write` takes at once; `Number.MAX_SAFE_INTEGER` where nothing will ever be taken (again),
+   * since the input has ended, is closed, or never was: there `write` answers false, and waiting is in vain.
+   */
   inputRoom(): number;
-  /** Queues input. Answers false, taking nothing, when `inputRoom()` is too small or the pipe was ended. */
+  /** Queues input. Answers false, taking nothing, when `inputRoom()` is too small or the input has ended. */
   write(bytes: Buffer): boolean;
   /** Ends the input: closes a pipe, types the end-of-file character into a terminal, where more may follow. */
   endInput(): void;
@@ -54,7 +69,8 @@ export interface RunningCommand {
   signal(name: SignalName): void;
   /**
    * Ends the whole tree: interrupt, then terminate, then kill, each after its grace
-   * (`limits.interruptGraceMs`, `limits.terminateGraceMs`); `kill: true` kills at once. Safe to call again. `exit` settles soon after.
+   * (`limits.interruptGraceMs`, `limits.terminateGraceMs`); `kill: true` kills at once. Safe at any time and
+   * to call again. The processes end whether or not anyone reads; `exit` settles once the output is read or left.
    */
   terminate(options: { kill: boolean }): void;
 }

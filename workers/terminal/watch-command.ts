@@ -1,10 +1,13 @@
 /**
- * A program of its own, run by script(1) on the terminal of a command: starts the command, reports how
- * it ended and then stays, so that the terminal does too, until the worker has read everything and
- * kills it. Keys that end or stop programs are for the command, so they are ignored here.
+ * A program of its own, run by script(1) on the terminal of a command: reports that it is ready, starts
+ * the command at SIGUSR2, reports how it ended and then stays, so that the terminal does too, until the
+ * worker has read everything and kills it. Keys that end or stop programs are for the command, so they
+ * are ignored here.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
+import { withFirstHop } from './first-hop.ts';
+import { readHopReport } from './hop-report.ts';
 
 // biome-ignore lint/style/noProcessEnv: a door of its own; its variables are its arguments.
 const given = process.env;
@@ -24,21 +27,39 @@ for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGTERM', 'SIGHUP', 'SIGT
   process.on(signal, () => {});
 }
 stty(['sane', 'iutf8', 'cols', cols, 'rows', rows]);
-
-const child = spawn(given.LLMMIXER_WATCH_FILE ?? '', commandArgv.slice(1), {
-  ...(commandArgv[0] === undefined ? {} : { argv0: commandArgv[0] }),
-  env: commandEnv,
-  stdio: 'inherit',
-});
-child.on('error', (error) => report('failed', 'code' in error ? String(error.code) : error.message, ''));
-child.on('spawn', () => report('started', process.pid, child.pid ?? 0));
-child.on('exit', (code, signal) => {
-  stty(['-ixon', '-echo']);
-  report('ended', code ?? '', signal ?? '');
-});
+process.once('SIGUSR2', watch);
 setInterval(() => {}, 3_600_000);
+report('ready', process.pid);
 
-function report(kind: string, first: string | number, second: string | number): void {
+/** The reports come in their order, however soon the command ends; `spawned` before what the command writes. */
+function watch(): void {
+  const command = startCommand();
+  if (command.pid !== undefined) report('spawned', command.pid);
+  const begun = Promise.withResolvers<void>();
+  command.on('error', (error) => report('failed', 'code' in error ? String(error.code) : error.message));
+  command.on('spawn', async () => {
+    const failure = await readHopReport(command);
+    if (failure === null) report('running');
+    else report('failed', failure);
+    begun.resolve();
+  });
+  command.on('exit', async (code, signal) => {
+    await begun.promise;
+    stty(['-ixon', '-echo']);
+    report('ended', code ?? '', signal ?? '');
+  });
+}
+
+function startCommand(): ChildProcess {
+  const [name = '', ...args] = commandArgv;
+  const file = given.LLMMIXER_WATCH_FILE ?? '';
+  const bash = given.LLMMIXER_WATCH_BASH;
+  if (bash === undefined) return spawn(file, args, { argv0: name, env: commandEnv, stdio: 'inherit' });
+  const hop = withFirstHop({ bash, name, file, args, env: commandEnv });
+  return spawn(hop.file, hop.args, { env: hop.env, stdio: ['inherit', 'inherit', 'inherit', 'pipe'] });
+}
+
+function report(kind: string, first: string | number = '', second: string | number = ''): void {
   writeSync(1, `\u001b]9001;${given.LLMMIXER_WATCH_NONCE};${kind};${first};${second}\u0007`);
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ProblemError } from '../../../src/contract/problem.ts';
@@ -33,6 +33,18 @@ describe.each(ways)('A command run by $way', ({ tools }) => {
   });
 });
 
+describe.each(ways)('A script without an interpreter run by $way', ({ tools }) => {
+  it('is run by /bin/sh, as execvp does, with its arguments', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'bare'), 'readlink /proc/$$/exe; echo "$0 $2"; exit 5\n', { mode: 0o755 });
+    writeFileSync(join(cwd, 'empty'), '', { mode: 0o755 });
+    const { text, exitCode } = await run({ argv: ['./bare', 'a', 'b c'] }, { cwd, tools: tools() });
+    const lines = [realpathSync('/bin/sh'), `${join(cwd, 'bare')} b c`, ''];
+    expect({ lines: text.split(/\r?\n/), exitCode }).toEqual({ lines, exitCode: 5 });
+    expect((await run({ argv: ['./empty'] }, { cwd, tools: tools() })).exitCode).toBe(0);
+  });
+});
+
 describe('A command that cannot be started', () => {
   const failure = async (...startArguments: Parameters<typeof start>) => {
     const error = await start(...startArguments).then(
@@ -64,6 +76,25 @@ describe('A command that cannot be started', () => {
     expect((await failure({ argv: ['./orphaned'] }, { cwd })).detail).toContain('/no/such/interpreter');
   });
 
+  it.each(ways)('says that the system refuses the program, under $way', async ({ tools }) => {
+    const cwd = freshFolder();
+    for (const [name, content] of Object.entries(refusedPrograms())) {
+      writeFileSync(join(cwd, name), content, { mode: 0o755 });
+      const { code, detail } = await failure({ argv: [`./${name}`] }, { cwd, tools: tools() });
+      expect(code).toBe('spawn_failed');
+      expect(detail).toContain(`refused to execute "${join(cwd, name)}"`);
+    }
+    const pipes = await failure({ argv: ['./damaged'] }, { cwd, interactive: false });
+    expect(pipes.detail).toContain('refused to execute');
+  });
+
+  it('says that the interpreter of a script is no program', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'text'), 'echo no', { mode: 0o755 });
+    writeFileSync(join(cwd, 'script'), `#!${join(cwd, 'text')}\n`, { mode: 0o755 });
+    expect((await failure({ argv: ['./script'] }, { cwd })).detail).toContain('a text and no program');
+  });
+
   it('says that the working directory is missing or no folder', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'file'), '');
@@ -89,3 +120,14 @@ describe('A command that cannot be started', () => {
     expect(text).toBe('second\n');
   });
 });
+
+/** A program of another machine, one whose loader is missing, and one that is cut off. */
+function refusedPrograms(): Record<string, Buffer> {
+  const real = readFileSync('/bin/true');
+  const foreign = Buffer.from(real);
+  foreign.writeUInt16LE(0x1234, 18);
+  const unloadable = Buffer.from(real);
+  const loader = real.indexOf('/ld-linux');
+  if (loader > 0) unloadable.write('/no-', loader);
+  return { foreign, damaged: real.subarray(0, 100), ...(loader > 0 && { unloadable }) };
+}

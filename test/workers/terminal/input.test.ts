@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/contract/limits.ts';
-import { finish, follow, freshFolder, run, start, terminalWays, until, ways } from './run-in-room.ts';
+import {
+  finish,
+  follow,
+  freshFolder,
+  run,
+  start,
+  terminalWays,
+  toolsWith,
+  until,
+  ways,
+} from './run-in-room.ts';
 
 describe.each(ways)('Input to a command run by $way', ({ way, tools }) => {
   it('reaches it, and the end of the input ends it', async () => {
@@ -40,7 +50,7 @@ describe.each(ways)('Input to a command run by $way', ({ way, tools }) => {
   it('is refused after the end, and later calls do no harm', async () => {
     const command = await start({ shell: 'exit 0' }, { tools: tools() });
     await finish(command);
-    expect(command.inputRoom()).toBe(0);
+    expect(command.inputRoom()).toBe(Number.MAX_SAFE_INTEGER);
     expect(command.write(Buffer.from('x'))).toBe(false);
     command.endInput();
     command.signal('SIGTERM');
@@ -129,6 +139,26 @@ describe.each(ways.filter(({ way }) => !way.includes('pty')))('A command run by 
   });
 });
 
+describe('Over pipes', () => {
+  const pipes = () => toolsWith({ ptyModules: [], scriptFiles: [] });
+
+  it('input after the end has all the room there is, and is refused at once', async () => {
+    const command = await start({ argv: ['sleep', '100'] }, { tools: pipes() });
+    command.write(Buffer.alloc(limits.inputQueueBytesMax));
+    command.endInput();
+    expect(command.inputRoom()).toBe(Number.MAX_SAFE_INTEGER);
+    expect(command.write(Buffer.from('late'))).toBe(false);
+  });
+
+  it('so has input to a program that has closed its end', async () => {
+    const command = await start({ shell: 'exec <&-; echo closed; exec sleep 100' }, { tools: pipes() });
+    await follow(command).until('closed');
+    command.write(Buffer.from('nobody reads this'));
+    expect(command.inputRoom()).toBe(Number.MAX_SAFE_INTEGER);
+    expect(command.write(Buffer.from('late'))).toBe(false);
+  });
+});
+
 describe('Without a terminal', () => {
   it('a command reads what it was given, then the end', async () => {
     const given = { interactive: false, stdin: 'two\nlines' };
@@ -146,6 +176,7 @@ describe('Without a terminal', () => {
 
   it('takes no further input', async () => {
     const command = await start({ argv: ['sleep', '100'] }, { interactive: false, stdin: 'x' });
+    expect(command.inputRoom()).toBe(Number.MAX_SAFE_INTEGER);
     expect(command.write(Buffer.from('y'))).toBe(false);
   });
 });

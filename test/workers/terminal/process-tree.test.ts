@@ -40,6 +40,46 @@ describe.each(ways)('The processes of a command run by $way', ({ tools }) => {
   });
 });
 
+describe.each(ways)('A command run by $way whose caller has failed', ({ tools }) => {
+  it('is killed with its whole tree though nobody ever reads', async () => {
+    const folder = freshFolder();
+    const line = `${fixture('leave-processes.sh')} ${folder} & exec yes`;
+    const command = await start({ shell: line }, { tools: tools() });
+    await until(() => left(folder).length === 6);
+    command.terminate({ kill: true });
+    await until(() => alive(folder).length === 0 && readProcess(command.pid) === undefined);
+    await command.output[Symbol.asyncIterator]().return?.();
+    expect((await command.exit).signal).toBe('SIGKILL');
+  });
+
+  it('is ended with its whole tree when the fault came out of the loop over its output', async () => {
+    const folder = freshFolder();
+    const line = `${fixture('leave-processes.sh')} ${folder}; exec sleep 1000`;
+    const command = await start({ shell: line }, { tools: tools() });
+    const reading = (async () => {
+      for await (const _ of command.output) throw new TypeError('A fault of the reader.');
+    })();
+    await expect(reading).rejects.toThrow(TypeError);
+    await command.exit;
+    expect(left(folder)).toHaveLength(6);
+    expect(alive(folder)).toEqual([]);
+  });
+});
+
+describe.each(ways)('A command run by $way that leaves a stubborn process behind', ({ tools }) => {
+  it('is known to have exited while that still lives', async () => {
+    const folder = freshFolder();
+    const stubborn = `trap "" TERM INT HUP; echo $$ > ${folder}/it.pid; while :; do sleep 1; done`;
+    const line = `setsid sh -c '${stubborn}' & while [ ! -s ${folder}/it.pid ]; do sleep 0.02; done; exit 7`;
+    const command = await start({ shell: line }, { tools: tools() });
+    const watched = follow(command);
+    expect(await command.exited).toEqual({ exitCode: 7, signal: null });
+    expect(alive(folder)).toHaveLength(1);
+    expect(await watched.ended).toEqual({ exitCode: 7, signal: null });
+    expect(alive(folder)).toEqual([]);
+  });
+});
+
 describe('Ending a command', () => {
   it.each([true, false])('interrupts it first (interactive: %s)', async (interactive) => {
     const line = 'trap "echo tidied; exit 6" INT; echo ready; while :; do sleep 0.05; done';

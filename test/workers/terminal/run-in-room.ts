@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { commandEnvironment } from '../../../workers/terminal/environment.ts';
-import { launch } from '../../../workers/terminal/launch.ts';
+import { type PreparedLaunch, prepareLaunch } from '../../../workers/terminal/launch.ts';
 import type { CommandExit, LaunchRequest, RunningCommand } from '../../../workers/terminal/terminal.ts';
 import {
   createTerminalTools,
@@ -38,11 +38,13 @@ export function freshFolder(): string {
 
 let runs = 0;
 
-/** Starts a command like a worker does; it is killed after the test if it still runs. */
-export async function start(
+type PrepareOptions = Partial<LaunchRequest> & { tools?: TerminalTools };
+
+/** Prepares a command like a worker does; what it holds is given back after the test if it was not started. */
+export async function prepare(
   command: LaunchRequest['command'],
-  options: Partial<LaunchRequest> & { tools?: TerminalTools } = {},
-): Promise<RunningCommand> {
+  options: PrepareOptions = {},
+): Promise<PreparedLaunch> {
   const { tools = toolsWith(), interactive = true, cwd = freshFolder(), env, ...rest } = options;
   runs += 1;
   const job = {
@@ -52,10 +54,20 @@ export async function start(
     ...(env && { env }),
   };
   const request = { command, cwd, interactive, cols: 80, rows: 24, ...rest };
-  const running = await launch(
+  const prepared = await prepareLaunch(
     { ...request, env: commandEnvironment({ base: process.env, interactive, job }) },
     tools,
   );
+  onTestFinished(() => prepared.discard());
+  return prepared;
+}
+
+/** Starts a command like a worker does; it is killed after the test if it still runs. */
+export async function start(
+  command: LaunchRequest['command'],
+  options: PrepareOptions = {},
+): Promise<RunningCommand> {
+  const running = await (await prepare(command, options)).start();
   onTestFinished(() => running.terminate({ kill: true }));
   return running;
 }
