@@ -38,11 +38,9 @@ export function createInputWriter(fd: number, first: Buffer): InputWriter {
     clearTimeout(timer);
     timer = undefined;
   };
-  const again = (afterMs: number): void => {
-    timer = setTimeout(() => {
-      timer = undefined;
-      pump();
-    }, afterMs);
+  const pumpAgain = (): void => {
+    timer = undefined;
+    pump();
   };
   const pump = (): void => {
     const head = waiting.head();
@@ -55,12 +53,12 @@ export function createInputWriter(fd: number, first: Buffer): InputWriter {
     if (written === 'gone') {
       stop();
     } else if (written === 'full') {
-      again(retryMs);
+      timer = setTimeout(pumpAgain, retryMs);
       retryMs = Math.min(retryMs * 2, limits.inputRetryMsMax);
     } else {
       retryMs = limits.inputRetryMsMin;
       waiting.took(written);
-      again(0);
+      timer = setTimeout(pumpAgain, 0);
     }
   };
   const accept = (bytes: Buffer, bytesMax: number): boolean => {
