@@ -17,22 +17,30 @@ export async function runCommand(
   attempt: Attempt,
   spec: CommandSpec,
 ): Promise<Outcome> {
-  const { publisher, ending } = attempt;
   try {
     const prepared = await prepare(services, attempt, spec);
-    const { terminal, note } = prepared;
-    const landing = await publisher.start({
-      type: 'job.started',
-      data: { worker: services.id, terminal, sandbox: 'none', ...(note === undefined ? {} : { note }) },
-    });
-    if (landing !== 'stored') return { kind: 'refused', landing };
-    if (ending.signal.aborted) return notStarted(attempt);
-    const command = await prepared.start();
-    return await follow(services, attempt, command);
+    try {
+      return await run(services, attempt, prepared);
+    } finally {
+      prepared.discard(); // the terminal of a command that was never started
+    }
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     return { kind: 'failed', error: error.problem, result: null, usage: null };
   }
+}
+
+/** Tells of the start, and only then starts. */
+async function run(services: WorkerServices, attempt: Attempt, prepared: PreparedLaunch): Promise<Outcome> {
+  const { publisher, ending } = attempt;
+  const { terminal, note } = prepared;
+  const landing = await publisher.start({
+    type: 'job.started',
+    data: { worker: services.id, terminal, sandbox: 'none', ...(note === undefined ? {} : { note }) },
+  });
+  if (landing !== 'stored') return { kind: 'refused', landing };
+  if (ending.signal.aborted) return notStarted(attempt);
+  return follow(services, attempt, await prepared.start());
 }
 
 async function prepare(
