@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
@@ -6,6 +7,7 @@ import websocket from '@fastify/websocket';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { FeedEvent, JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
+import { ProblemError } from '../contract/problem.ts';
 import { webSocketProtocol } from '../contract/stream.ts';
 import { type AuthOptions, hostProblem, installAuth } from './auth.ts';
 import { answerClientError, endWithProblem } from './client-error.ts';
@@ -50,7 +52,7 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
   );
   // Answers are built from contract types; their schemas serve the documentation.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  acceptEmptyJson(app);
+  readJson(app);
   installProblemHandler(app);
 
   await app.register(cookie);
@@ -102,14 +104,18 @@ async function acceptWebSockets(app: FastifyInstance): Promise<void> {
   );
 }
 
-/** An empty JSON body is no body: whether one is needed is for the schema of the route to say. */
-function acceptEmptyJson(app: FastifyInstance): void {
+/**
+ * An empty body is no body: whether one is needed is for the schema of the route to say. Bytes that are
+ * not UTF-8 are refused, because what they became would be another command than was sent (RFC 8259, 8.1).
+ */
+function readJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const text = body.toString();
-    if (text === '') done(null, undefined);
-    else parse(request, text, done);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = Buffer.from(body);
+    if (bytes.length === 0) done(null, undefined);
+    else if (!isUtf8(bytes)) done(new ProblemError('malformed_request', 'The body is not UTF-8.'), undefined);
+    else parse(request, bytes.toString('utf8'), done);
   });
 }
 

@@ -7,8 +7,7 @@ import { type ErrorObject, problemErrors } from './validation.ts';
 export function installProblemHandler(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const found = toProblemError(error, request);
-    if (found.problem.status >= 500)
-      request.log.error({ err: error, url: request.routeOptions.url }, found.message);
+    if (found.problem.status >= 500) tell(request, found, error);
     return sendProblem(request, reply, found);
   });
   app.setNotFoundHandler((request, reply) =>
@@ -21,6 +20,13 @@ export function installProblemHandler(app: FastifyInstance): void {
       ),
     ),
   );
+}
+
+/** What passes by itself is told in a line; only what nobody expected is told with its stack. */
+function tell(request: FastifyRequest, found: ProblemError, error: unknown): void {
+  const where = { url: request.routeOptions.url, requestId: request.id, code: found.problem.code };
+  if (found.problem.code === 'internal') request.log.error({ ...where, err: error }, found.message);
+  else request.log.warn(where, found.message);
 }
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: ProblemError): FastifyReply {

@@ -105,6 +105,13 @@ describe('a submit', () => {
       'unsupported_media_type',
     ],
     ['plain text', 'hello', 'text/plain', 415, 'unsupported_media_type'],
+    [
+      'bytes that are no text',
+      Buffer.from('{"type":"command","shell":"\xff\xfe"}', 'latin1'),
+      'application/json',
+      400,
+      'malformed_request',
+    ],
     ['nothing', '', 'application/json', 422, 'validation_failed'],
     [
       'too much',
@@ -231,6 +238,7 @@ describe('the service', () => {
     const { items } = await (await service.request('/v1/models')).json();
     expect(items).toContainEqual({ id: 'demo/echo', provider: 'demo', demo: true });
     expect(await (await fetch(`${service.baseUrl}/healthz`)).json()).toEqual({ status: 'ok' });
+    expect((await fetch(`${service.baseUrl}/healthz`, { method: 'HEAD' })).status).toBe(200);
     expect(await (await fetch(`${service.baseUrl}/readyz`)).json()).toEqual({
       status: 'ready',
       reasons: [],

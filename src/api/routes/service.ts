@@ -18,7 +18,11 @@ function healthRoutes(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       '/healthz',
-      { config, schema: { summary: 'The process answers', tags: ['service'], response: { 200: Health } } },
+      {
+        config,
+        exposeHeadRoute: true,
+        schema: { summary: 'The process answers', tags: ['service'], response: { 200: Health } },
+      },
       async () => ({ status: 'ok' as const }),
     );
 
@@ -26,6 +30,7 @@ function healthRoutes(services: Services): FastifyPluginAsyncTypebox {
       '/readyz',
       {
         config,
+        exposeHeadRoute: true,
         schema: {
           summary: 'The service can take jobs',
           tags: ['service'],
