@@ -2,7 +2,7 @@ import { access, constants, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
-import { type Apt, createApt } from './apt.ts';
+import { Apt } from './apt.ts';
 import { withLockFile } from './lock-file.ts';
 import { type RedisServer, whyUnusable } from './redis-server.ts';
 import { exitCodes, StartError } from './start-error.ts';
@@ -79,7 +79,7 @@ async function bring(options: {
   const workshop = await mkdtemp(join(cacheDir, 'redis.partial.'));
   try {
     const root = join(workshop, 'root');
-    const apt = createApt({ workshop, signal });
+    const apt = new Apt({ workshop, signal });
     await apt.unpack([redisPackage], root);
     await addMissingLibraries(apt, root);
     const fault = await whyUnusable(serverIn(root), signal);

@@ -23,6 +23,14 @@ export interface Retention {
   keepMs: number;
 }
 
+/** The end of a job that no attempt writes: its payload, and the fields it changes. */
+export interface EndRequest {
+  /** ISO 8601. */
+  at: string;
+  ended: string;
+  changes: Partial<Job>;
+}
+
 /**
  * The log of each job and everything that must change in the same instant as it. Every method is one
  * script, so each of its effects happens whole or not at all, and may be repeated after a lost reply.
@@ -128,55 +136,19 @@ export class EventLog {
   }
 
   /** Asks for the end of a job. `changes` are the fields that `ended` brings, used when nothing runs it. */
-  async cancel(
-    job: string,
-    request: { at: string; requested: string; ended: string; changes: Partial<Job> },
-  ): Promise<CancelAnswer> {
-    const { state, events, inbox, announcements, wake } = jobKeys(job);
-    const fields = resourceFields(request.changes);
-    const reply = await this.#run(
-      this.#scripts.cancel,
-      [state, events, inbox],
-      [
-        runOf(this.connection),
-        announcements,
-        wake,
-        this.#retention.keepMs,
-        ...this.#keep,
-        job,
-        request.at,
-        fields.length / 2,
-        ...fields,
-        request.requested,
-        request.ended,
-      ],
-    );
-    return reply[0] as CancelAnswer;
+  async cancel(job: string, request: EndRequest & { requested: string }): Promise<CancelAnswer> {
+    const { state, events, inbox, wake } = jobKeys(job);
+    const args = [...this.#endArguments(job, request), request.requested, request.ended, wake];
+    const [kind] = await this.#run(this.#scripts.cancel, [state, events, inbox], args);
+    return kind as CancelAnswer;
   }
 
   /** Ends a job that never started within its ttl; answers KEPT where that is not so. */
-  async expire(
-    job: string,
-    request: { at: string; ended: string; changes: Partial<Job> },
-  ): Promise<ExpireAnswer> {
-    const { state, events, inbox, announcements } = jobKeys(job);
-    const fields = resourceFields(request.changes);
-    const reply = await this.#run(
-      this.#scripts.expire,
-      [state, events, inbox],
-      [
-        runOf(this.connection),
-        announcements,
-        this.#retention.keepMs,
-        ...this.#keep,
-        job,
-        request.at,
-        fields.length / 2,
-        ...fields,
-        request.ended,
-      ],
-    );
-    return reply[0] as ExpireAnswer;
+  async expire(job: string, request: EndRequest): Promise<ExpireAnswer> {
+    const { state, events, inbox } = jobKeys(job);
+    const args = [...this.#endArguments(job, request), request.ended];
+    const [kind] = await this.#run(this.#scripts.expire, [state, events, inbox], args);
+    return kind as ExpireAnswer;
   }
 
   /**
@@ -195,6 +167,23 @@ export class EventLog {
       done: done === '1',
       entries: readEntries(rest),
     };
+  }
+
+  /** What every script takes that may end a job which nothing runs. */
+  #endArguments(job: string, { at, changes }: EndRequest): (string | number)[] {
+    const { announcements } = jobKeys(job);
+    const fields = resourceFields(changes);
+    const { keepMs } = this.#retention;
+    return [
+      runOf(this.connection),
+      announcements,
+      keepMs,
+      ...this.#keep,
+      job,
+      at,
+      fields.length / 2,
+      ...fields,
+    ];
   }
 
   #run(script: Script, keys: string[], args: (string | number)[]): Promise<string[]> {
