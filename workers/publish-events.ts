@@ -23,7 +23,6 @@ export interface PublisherOptions {
   onChange: (changes: Partial<Job>, cursor: string) => void;
 }
 
-type Flag = 'none' | 'start' | 'close' | 'final';
 interface Stamped {
   draft: EventDraft;
   at: string;
@@ -31,7 +30,7 @@ interface Stamped {
 interface Batch {
   drafts: Stamped[];
   bytes: number;
-  flag: Flag;
+  flag: AppendRequest['flag'];
   counted: boolean;
   dueMs: number;
   land: (landing: Landing) => void;

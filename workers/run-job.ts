@@ -6,7 +6,6 @@ import { jobPolicy } from '../src/core/job-policy.ts';
 import { expireJob } from '../src/store/expire-job.ts';
 import type { Pickup } from '../src/store/job-queue.ts';
 import type { BeginAnswer } from '../src/store/ports.ts';
-
 import type { Attempt, Outcome } from './attempt.ts';
 import { Ending } from './ending.ts';
 import { finishAttempt } from './finish-attempt.ts';

@@ -4,6 +4,7 @@ import { formatCursor, type Position } from '../core/cursor.ts';
 import { decideStart } from '../core/merge.ts';
 import type { LogPage } from '../store/ports.ts';
 import { Frame } from './fan-out/frame.ts';
+import { notice } from './fan-out/notice.ts';
 import { patience } from './patience.ts';
 import { jobNotFound, requireJob } from './require-job.ts';
 import type { Services } from './services.ts';
@@ -51,22 +52,17 @@ async function readOnce(services: Services, job: string, { after, limit }: PageR
     page = await readLog(services, job, { afterSeq: 0, limit });
     position = { epoch: page.epoch, seq: 0 };
     start = decideStart(position, page);
-    const resource = await requireJob(services, job);
-    notices.push({ type: 'history.reset', data: { epoch: page.epoch, job: resource } });
+    notices.push(notice({ kind: 'reset' }, page.epoch, await requireJob(services, job)));
   }
   const { epoch } = page;
-  const at = (seq: number) => formatCursor({ epoch, seq });
   if (start.kind === 'truncated') {
-    const { from, to } = start;
-    const resource = await requireJob(services, job);
-    const data = { from: at(from), to: at(to), oldest: at(to + 1), job: resource };
-    notices.push({ type: 'history.truncated', data });
-    position = { epoch, seq: to };
+    notices.push(notice(start, epoch, await requireJob(services, job)));
+    position = { epoch, seq: start.to };
   }
   const last = page.entries.at(-1)?.seq ?? position.seq;
   return {
     events: page.entries.map((entry) => JSON.parse(new Frame(epoch, entry).json) as JobEvent),
-    next: at(last),
+    next: formatCursor({ epoch, seq: last }),
     ended: page.done && last === page.seq,
     notices,
   };

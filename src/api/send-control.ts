@@ -2,7 +2,7 @@ import type { Control, InputBody } from '../contract/control.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { assertNever } from '../core/assert-never.ts';
-import { commandFate, redisProblem } from '../store/redis.ts';
+import { isOutcomeUnknown, redisProblem } from '../store/redis.ts';
 import { jobNotFound } from './require-job.ts';
 import type { Services } from './services.ts';
 
@@ -14,7 +14,7 @@ import type { Services } from './services.ts';
  */
 export async function sendControl({ inbox }: Services, job: string, control: Control): Promise<void> {
   const answer = await inbox.send(job, control).catch((error: unknown) => {
-    if (commandFate(error) !== 'unknown') throw redisProblem(error);
+    if (!isOutcomeUnknown(error)) throw redisProblem(error);
     throw new ProblemError(
       'outcome_unknown',
       `The connection to Redis broke while the message for job ${job} was being stored. Send it again with the same "msg" id; without one it may take effect twice.`,

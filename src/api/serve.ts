@@ -126,12 +126,8 @@ function createServices({
   });
   const feed = createFeed(redis);
   const seal = createSeal(apiKey);
-  const positionOf = async (job: string) => {
-    const page = await log.read(job, Number.MAX_SAFE_INTEGER - 1, 1);
-    return page && { epoch: page.epoch, seq: page.seq };
-  };
   const records = new JobRecords(redis);
-  const hub = new Hub(subscriber, positionOf);
+  const hub = new Hub(subscriber, (job) => log.head(job));
   // Readers that catch up at the same moment take turns, or their pages would pile up in memory.
   const gate = new Gate(limits.pagesAtOnceMax);
   const sources: SubscriberSources = {

@@ -8,7 +8,7 @@ import { jobPolicy } from '../core/job-policy.ts';
 import { newJob } from '../core/job-view.ts';
 import { payloadOf } from '../core/payload.ts';
 import { claimIdempotencyKey, releaseIdempotencyKey } from '../store/idempotency.ts';
-import { commandFate, redisProblem } from '../store/redis.ts';
+import { isOutcomeUnknown, redisProblem } from '../store/redis.ts';
 import type { Services } from './services.ts';
 
 export interface Submission {
@@ -109,7 +109,7 @@ async function createJob(services: Services, id: string, body: JobSubmission): P
     const created = { ...job, cursor: formatCursor({ epoch, seq }) };
     return kind === 'OK' ? created : ((await records.get(id)) ?? created);
   } catch (error) {
-    if (commandFate(error) === 'unknown' && !(error instanceof ProblemError)) throw unknownOutcome(id);
+    if (isOutcomeUnknown(error)) throw unknownOutcome(id);
     throw redisProblem(error);
   }
 }

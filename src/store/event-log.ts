@@ -1,6 +1,6 @@
 import type { Job } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
-import { ProblemError } from '../contract/problem.ts';
+import type { Position } from '../core/cursor.ts';
 import { jobKeys } from './keys.ts';
 import type {
   Announcement,
@@ -14,7 +14,7 @@ import type {
   LogPage,
   RenewAnswer,
 } from './ports.ts';
-import { type LogConnection, loadScript, runScript, type Script } from './redis.ts';
+import { type LogConnection, loadScript, redisUnavailable, runScript, type Script } from './redis.ts';
 
 export interface Retention {
   /** How much of a job's log is kept, in bytes. */
@@ -169,6 +169,12 @@ export class EventLog {
     };
   }
 
+  /** Where the log ends, and whether for good; null where there is no such job. */
+  async head(job: string): Promise<(Position & { done: boolean }) | null> {
+    const [epoch, seq, done] = await this.connection.redis.hmget(jobKeys(job).state, 'ep', 'seq', 'done');
+    return epoch == null ? null : { epoch: Number(epoch), seq: Number(seq), done: done != null };
+  }
+
   /** What every script takes that may end a job which nothing runs. */
   #endArguments(job: string, { at, changes }: EndRequest): (string | number)[] {
     const { announcements } = jobKeys(job);
@@ -253,9 +259,5 @@ function readAppend(reply: string[]): AppendAnswer {
 function runOf(connection: LogConnection): string {
   const runId = connection.runId();
   if (runId !== null) return runId;
-  throw new ProblemError(
-    'redis_unavailable',
-    'The service cannot reach its Redis right now. Send the request again in a few seconds.',
-    { retryAfterSeconds: 2 },
-  );
+  throw redisUnavailable();
 }

@@ -88,44 +88,59 @@ export class JobRecords {
     filter: JobFilter,
     { page, limit }: { page: string | undefined; limit: number },
   ): Promise<{ items: Job[]; nextPage: string | null }> {
-    const items: Job[] = [];
+    const chosen: string[] = [];
     let bytes = 0;
     let place = page === undefined ? null : readPlace(page);
+    const upTo = async (nextPage: string | null) => ({ items: await this.#getMany(chosen), nextPage });
     const step = isEmpty(filter) ? Math.min(limit, scanStep) : scanStep;
     for (let seen = 0; seen < scanMax; seen += step) {
       const ids = await this.#idsAfter(place, step);
-      const matching = await this.#matching(ids, filter);
+      const specBytes = await this.#matching(ids, filter);
       for (const [id, createdAtMs] of ids) {
-        if (matching.has(id)) {
-          const job = await this.get(id);
-          bytes += job === null ? 0 : JSON.stringify(job.spec).length;
+        const size = specBytes.get(id);
+        if (size !== undefined) {
+          bytes += size;
           // The row that is too much begins the next page.
-          if (bytes > limits.listBytesMax && items.length > 0) return { items, nextPage: pageAfter(place) };
-          if (job) items.push(job);
+          if (bytes > limits.listBytesMax && chosen.length > 0) return upTo(pageAfter(place));
+          chosen.push(id);
         }
         place = { createdAtMs, id };
-        if (items.length === limit) return { items, nextPage: pageAfter(place) };
+        if (chosen.length === limit) return upTo(pageAfter(place));
       }
-      if (ids.length < step) return { items, nextPage: null };
+      if (ids.length < step) return upTo(null);
     }
-    return { items, nextPage: pageAfter(place) };
+    return upTo(pageAfter(place));
   }
 
-  /** Which of the jobs fit, by the few fields the filter asks for. Those that have expired leave the list. */
-  async #matching(ids: readonly [string, number][], filter: JobFilter): Promise<Set<string>> {
+  async #getMany(jobs: readonly string[]): Promise<Job[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const job of jobs) pipeline.hmget(jobKeys(job).state, ...resourceFields, 'ep', 'seq');
+    return ((await pipeline.exec()) ?? []).flatMap(([error, values]) => {
+      if (error) throw error;
+      return readJob(values as (string | null)[]) ?? [];
+    });
+  }
+
+  /**
+   * Which of the jobs fit, by the few fields the filter asks for, with the size of their spec in bytes. Those
+   * that have expired leave the list.
+   */
+  async #matching(ids: readonly [string, number][], filter: JobFilter): Promise<Map<string, number>> {
     const fields = ['status', 'type', 'tags', ...(filter.q === undefined ? [] : ['spec'])];
     const pipeline = this.#redis.pipeline();
-    for (const [id] of ids) pipeline.hmget(jobKeys(id).state, ...fields);
-    const matching = new Set<string>();
-    const gone: string[] = [];
-    for (const [index, [error, values]] of ((await pipeline.exec()) ?? []).entries()) {
+    for (const [id] of ids) pipeline.hmget(jobKeys(id).state, ...fields).hstrlen(jobKeys(id).state, 'spec');
+    const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
       if (error) throw error;
-      const id = ids[index]?.[0] ?? '';
-      const [status, type, tags, spec] = (values as (string | null)[]).map((value) =>
-        JSON.parse(value ?? 'null'),
-      );
+      return reply;
+    });
+    const matching = new Map<string, number>();
+    const gone: string[] = [];
+    for (const [index, [id]] of ids.entries()) {
+      const values = replies[index * 2] as (string | null)[];
+      const [status, type, tags, spec] = values.map((value) => JSON.parse(value ?? 'null'));
       if (status === null) gone.push(id);
-      else if (matches({ status, type, tags, spec }, filter)) matching.add(id);
+      else if (matches({ status, type, tags, spec }, filter))
+        matching.set(id, Number(replies[index * 2 + 1]));
     }
     if (gone.length > 0) await this.#redis.zrem(keys.jobs, ...gone);
     return matching;

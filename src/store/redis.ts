@@ -160,11 +160,10 @@ function strings(reply: unknown): string[] {
 const storageFaults = /^(MISCONF|OOM|NOREPLICAS|READONLY)/;
 const notSent = /isn't writeable|Connection is closed\.?$|max retries|ECONNREFUSED|ENOENT/i;
 
-/** How a failed command ended: `unknown` where the connection broke before it was answered. */
-export function commandFate(error: unknown): 'refused' | 'not-sent' | 'unknown' {
+/** Whether a failed command may have been carried out: its connection broke before it was answered. */
+export function isOutcomeUnknown(error: unknown): boolean {
   const text = error instanceof Error ? error.message : String(error);
-  if (/isn't writeable/.test(text)) return 'not-sent';
-  return /Connection is closed|timed out|ECONNRESET|EPIPE/i.test(text) ? 'unknown' : 'refused';
+  return /Connection is closed|timed out|ECONNRESET|EPIPE/i.test(text);
 }
 
 /** Why a transaction was discarded; the library keeps it beside the error. */
@@ -188,13 +187,18 @@ export function redisProblem(error: unknown): ProblemError {
     );
   }
   if (notSent.test(text) || /timed out/i.test(text)) {
-    return new ProblemError(
-      'redis_unavailable',
-      'The service cannot reach its Redis right now. Send the request again in a few seconds.',
-      { cause: error, retryAfterSeconds: 2 },
-    );
+    return redisUnavailable(error);
   }
   return new ProblemError('internal', `Redis answered with an error: ${text}`, { cause: error });
+}
+
+/** There is no server to talk to right now. */
+export function redisUnavailable(cause?: unknown): ProblemError {
+  return new ProblemError(
+    'redis_unavailable',
+    'The service cannot reach its Redis right now. Send the request again in a few seconds.',
+    { cause, retryAfterSeconds: 2 },
+  );
 }
 
 /** Whether Redis takes writes right now: null, or the problem that a submit would be answered with. */

@@ -1,10 +1,5 @@
-import {
-  hasProcessTable,
-  isSameProcess,
-  type ProcessRecord,
-  readEnvironment,
-  readProcessTable,
-} from './process-table.ts';
+import { killProcesses } from './kill-processes.ts';
+import { hasProcessTable, isSameProcess } from './process-table.ts';
 import type { TerminalLog } from './terminal-tools.ts';
 import { parseWorkerMark } from './worker-mark.ts';
 
@@ -18,22 +13,13 @@ const variable = 'LLMMIXER_WORKER=';
  */
 export function reapOrphans({ log }: { log: TerminalLog }): number {
   if (!hasProcessTable()) return 0;
-  const orphans = readProcessTable().filter((it) => it.pid !== process.pid && isOrphan(it));
-  const killed = orphans.filter(kill).map((it) => it.pid);
-  if (killed.length > 0) log.warn({ pids: killed }, 'Killed processes that a dead worker left behind.');
-  return killed.length;
+  const pids = killProcesses(isOrphan);
+  if (pids.length > 0) log.warn({ pids }, 'Killed processes that a dead worker left behind.');
+  return pids.length;
 }
 
-function isOrphan({ pid }: ProcessRecord): boolean {
-  const mark = readEnvironment(pid)?.find((it) => it.startsWith(variable));
+function isOrphan(environment: readonly string[]): boolean {
+  const mark = environment.find((it) => it.startsWith(variable));
   const worker = mark === undefined ? undefined : parseWorkerMark(mark.slice(variable.length));
   return worker !== undefined && !isSameProcess(worker);
-}
-
-function kill(record: ProcessRecord): boolean {
-  try {
-    return isSameProcess(record) && process.kill(record.pid, 'SIGKILL');
-  } catch {
-    return false;
-  }
 }

@@ -2,11 +2,12 @@ import type { Job } from '../../contract/job.ts';
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
-import { formatCursor, type Position } from '../../core/cursor.ts';
-import { decideDelivery, decideStart, type Start } from '../../core/merge.ts';
+import type { Position } from '../../core/cursor.ts';
+import { decideDelivery, decideStart } from '../../core/merge.ts';
 import type { LogPage } from '../../store/ports.ts';
 import { Frame } from './frame.ts';
 import type { Arrival, Hub } from './hub.ts';
+import { notice } from './notice.ts';
 
 /** Where the frames of a subscriber go: an SSE response or a WebSocket. */
 export interface Sink {
@@ -210,16 +211,6 @@ async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: Abo
     }
   }
   return null;
-}
-
-/** Tells the reader what it will not get, with the job as it is now. */
-function notice(start: Exclude<Start, { kind: 'continue' }>, epoch: number, job: Job): ControlFrame {
-  if (start.kind === 'reset') return { type: 'history.reset', data: { epoch, job } };
-  const at = (seq: number) => formatCursor({ epoch, seq });
-  return {
-    type: 'history.truncated',
-    data: { from: at(start.from), to: at(start.to), oldest: at(start.to + 1), job },
-  };
 }
 
 /** Waits until the sink has room. Answers false when it made no progress for too long. */
