@@ -71,7 +71,8 @@ export async function ensurePrivateRedis(options: PrivateRedisOptions): Promise<
       try {
         return await findOrStart(hold, options.signal);
       } catch (error) {
-        await holders.leave(hold.holder);
+        // Given up: as any other holder. Failed: what hangs is left for its owner to look at.
+        await (options.signal.aborted ? leave(hold) : holders.leave(hold.holder));
         throw error;
       }
     },
@@ -180,14 +181,7 @@ async function letGo(hold: Hold, watching: Promise<void>): Promise<void> {
   hold.closing.abort();
   await watching;
   try {
-    await withLockFile(
-      folder.lockFile,
-      async () => {
-        await holders.leave(hold.holder);
-        if (!(await holders.anyAlive())) await stopServer(folder);
-      },
-      AbortSignal.timeout(limits.redisSilentMsMax),
-    );
+    await withLockFile(folder.lockFile, () => leave(hold), AbortSignal.timeout(limits.redisSilentMsMax));
   } catch (error) {
     // Someone else holds the lock for too long, so someone else is there: not the last one, then.
     await holders.leave(hold.holder);
@@ -196,17 +190,29 @@ async function letGo(hold: Hold, watching: Promise<void>): Promise<void> {
 }
 
 /** Only under the lock. */
+async function leave({ folder, holders, holder }: Hold): Promise<void> {
+  await holders.leave(holder);
+  if (!(await holders.anyAlive())) await stopServer(folder);
+}
+
+/** Only under the lock. */
 async function stopServer(folder: RedisFolder): Promise<void> {
   const record = await readRedisRecord(folder);
   if (record === null) return;
   const deadline = performance.now() + limits.redisStopMsMax;
   await shutDownRedis(record.socketPath);
+  // One that is just starting does not listen yet.
+  await signalServer(record, 'SIGTERM');
   let killed = false;
   while (await isAlive(record.identity)) {
     if (!killed && performance.now() > deadline) {
-      process.kill(Number(record.identity.split('-')[0]), 'SIGKILL');
+      await signalServer(record, 'SIGKILL');
       killed = true;
     }
     await sleep(20);
   }
+}
+
+async function signalServer({ identity }: RedisRecord, signal: NodeJS.Signals): Promise<void> {
+  if (await isAlive(identity)) process.kill(Number(identity.split('-')[0]), signal);
 }

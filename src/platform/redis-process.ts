@@ -31,6 +31,7 @@ export interface RedisProcessOptions {
  * to an append-only file (synced every second), makes no snapshots and never evicts.
  * @returns its process id. This process neither waits for it nor ends it.
  * @throws {StartError} when it ends or stays silent; it is killed first.
+ * @throws the reason of `signal` when it aborts during the wait. The server goes on then: others may already use it.
  */
 export async function startRedisProcess(options: RedisProcessOptions): Promise<number> {
   const { server, folder, socketPath, logFile, signal } = options;
@@ -50,12 +51,12 @@ export async function startRedisProcess(options: RedisProcessOptions): Promise<n
     await options.started(pid);
     const isRunning = () => child.exitCode === null && child.signalCode === null;
     await waitForRedis({ socketPath, isRunning, logFile, signal });
-    child.unref();
     return pid;
   } catch (error) {
-    if (child.kill('SIGKILL')) await exited;
+    if (!signal.aborted && child.kill('SIGKILL')) await exited;
     throw error;
   } finally {
+    child.unref();
     await log.close();
   }
 }

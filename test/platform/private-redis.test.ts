@@ -1,19 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findRedisServer } from '../../src/platform/find-redis-server.ts';
 import { ensurePrivateRedis, type PrivateRedis } from '../../src/platform/private-redis.ts';
 import { isAlive, processIdentity } from '../../src/platform/process-identity.ts';
+import { probeRedis } from '../../src/platform/redis-probe.ts';
 import { testCacheDir } from '../support/private-redis.ts';
 import { until } from '../support/until.ts';
 
 const holderProgram = fileURLToPath(new URL('../fixtures/hold-private-redis.ts', import.meta.url));
 const log = pino({ level: 'silent' });
+
+/** Another process that holds the same Redis. */
+interface Holder {
+  url: string;
+  child: ChildProcess;
+  close(): Promise<void>;
+}
 
 let dataDir: string;
 let open: { close(): unknown }[];
@@ -85,11 +94,35 @@ test('a killed Redis comes back at the same address with its data', async () => 
   expect(await isAlive(back)).toBe(true);
 });
 
+test('a holder that leaves while it starts the server anew leaves it to the others', async () => {
+  const redisServer = await slowServer();
+  const first = await hold({ redisServer });
+  const second = await startHolder(redisServer);
+  const killed = await serverIdentity(first.url);
+  process.kill(Number(killed.split('-')[0]), 'SIGKILL');
+  await until(async () => (await recordedServer()) !== killed, 'another server is starting');
+  const starting = await recordedServer();
+  const starter = await readFile(join(dataDir, 'redis/lock'), 'utf8');
+  await (starter.startsWith(`${process.pid}-`) ? first.close() : second.close());
+  await until(async () => (await probeRedis(socketPathOf(first.url))) === 'ready', 'the server has started');
+  expect(await serverIdentity(first.url)).toBe(starting);
+});
+
+test('a start that is given up leaves no server behind', async () => {
+  const giveUp = new AbortController();
+  const start = hold({ redisServer: await slowServer(), signal: giveUp.signal });
+  const failed = expect(start).rejects.toThrow(/aborted/);
+  await until(async () => (await recordedServer()) !== '', 'the server is starting');
+  giveUp.abort();
+  await failed;
+  expect(await isAlive(await recordedServer())).toBe(false);
+});
+
 test('a path too long for a socket is replaced by a private folder in the temporary one', async () => {
   const usual = dataDir;
   dataDir = join(usual, 'long'.repeat(30));
   const { url } = await hold();
-  const socketPath = decodeURIComponent(new URL(url).pathname);
+  const socketPath = socketPathOf(url);
   expect(Buffer.byteLength(socketPath)).toBeLessThanOrEqual(103);
   expect((await stat(join(socketPath, '..'))).mode & 0o777).toBe(0o700);
   expect(await (await connect(url)).ping()).toBe('PONG');
@@ -126,40 +159,65 @@ test('a configured program that is no Redis is refused', async () => {
   await expect(hold({ redisServer: '/bin/echo' })).rejects.toThrow(/is not a Redis or Valkey server/);
 });
 
-async function hold(options: { redisServer?: string } = {}): Promise<PrivateRedis> {
+async function hold(options: { redisServer?: string; signal?: AbortSignal } = {}): Promise<PrivateRedis> {
   const redis = await ensurePrivateRedis({
     dataDir,
     cacheDir: testCacheDir(),
     redisServer: options.redisServer ?? null,
     searchPath: process.env.PATH ?? '',
     log,
-    signal: AbortSignal.timeout(60_000),
+    signal: options.signal ?? AbortSignal.timeout(60_000),
   });
   open.push(redis);
   return redis;
 }
 
-async function startHolder(): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, [holderProgram, dataDir, testCacheDir()], {
+/** A real server that takes its time before it listens. */
+async function slowServer(): Promise<string> {
+  const { path, argv0, libraryPath } = await findRedisServer({
+    configured: process.env.LLMMIXER_REDIS_SERVER ?? null,
+    searchPath: process.env.PATH ?? '',
+    cacheDir: testCacheDir(),
+    log,
+    signal: AbortSignal.timeout(60_000),
+  });
+  const program = join(dataDir, 'slow-redis');
+  const libraries = libraryPath === null ? '' : `export LD_LIBRARY_PATH='${libraryPath}'\n`;
+  const start = `[ "$1" = --version ] || sleep 1\nexec -a '${argv0}' '${path}' "$@"\n`;
+  await writeFile(program, `#!/bin/bash\n${libraries}${start}`, { mode: 0o700 });
+  return program;
+}
+
+/** The server that was started last, as its starter recorded it; empty before the first. */
+async function recordedServer(): Promise<string> {
+  const record = await readFile(join(dataDir, 'redis/server'), 'utf8').catch(() => '');
+  return record.split('\n')[0] ?? '';
+}
+
+async function startHolder(redisServer = ''): Promise<Holder> {
+  const child = spawn(process.execPath, [holderProgram, dataDir, testCacheDir(), redisServer], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
-  open.push({
-    close: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, 'exit');
-      child.disconnect();
-      await exited;
-    },
-  });
+  const close = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.disconnect();
+    await exited;
+  };
+  open.push({ close });
   const [url] = await once(child, 'message');
-  return { url: String(url), child };
+  return { url: String(url), child, close };
 }
 
 async function connect(url: string): Promise<Redis> {
-  const redis = new Redis(decodeURIComponent(new URL(url).pathname), { retryStrategy: () => 20 });
+  const redis = new Redis(socketPathOf(url), { retryStrategy: () => 20 });
   redis.on('error', () => {});
   open.push({ close: () => redis.disconnect() });
   return redis;
+}
+
+function socketPathOf(url: string): string {
+  return decodeURIComponent(new URL(url).pathname);
 }
 
 async function setting(redis: Redis, name: string): Promise<string | undefined> {
@@ -168,7 +226,7 @@ async function setting(redis: Redis, name: string): Promise<string | undefined> 
 }
 
 async function serverIdentity(url: string): Promise<string> {
-  const redis = new Redis(decodeURIComponent(new URL(url).pathname));
+  const redis = new Redis(socketPathOf(url));
   const pid = /process_id:(\d+)/.exec(await redis.info('server'))?.[1];
   redis.disconnect();
   const identity = await processIdentity(Number(pid));
