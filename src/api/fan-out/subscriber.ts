@@ -172,7 +172,11 @@ class JobSubscription {
   #hold(arrival: Arrival): void {
     this.#heldBytes += arrival.bytes;
     if (this.#heldBytes <= limits.joinBufferBytesMax) this.#held.push(arrival);
-    else this.#held = []; // the hole this leaves is seen when the rest is joined
+    else {
+      // Nothing may follow that shows the hole, so the log is read again.
+      this.#held = [];
+      this.#inDoubt = true;
+    }
   }
 
   #deliver(frames: readonly Frame[]): void {

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Frame } from '../../src/api/fan-out/frame.ts';
+import { Hub } from '../../src/api/fan-out/hub.ts';
+import { followJob, type Sink, type SubscriberSources } from '../../src/api/fan-out/subscriber.ts';
+import { limits } from '../../src/contract/limits.ts';
+import { EventLog } from '../../src/store/event-log.ts';
+import { JobRecords } from '../../src/store/job-records.ts';
+import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
+import { appendAs, createJob, outputDraft, startAttempt } from '../support/job.ts';
+import { emptyDatabase } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+let connection: LogConnection;
+let subscriber: Redis;
+let log: EventLog;
+let hub: Hub;
+let sources: SubscriberSources;
+beforeAll(async () => {
+  const url = await emptyDatabase();
+  connection = openLogConnection(url);
+  subscriber = connectRedis(url, 'subscriber');
+  await connection.ready();
+  log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
+  hub = new Hub(subscriber, (job) => log.head(job));
+  const records = new JobRecords(connection.redis);
+  sources = {
+    hub,
+    read: (job, afterSeq, count) => log.read(job, afterSeq, count),
+    getJob: (job) => records.get(job),
+  };
+});
+afterAll(() => {
+  hub.close();
+  subscriber.disconnect();
+  connection.close();
+});
+
+const pieceBytes = 32 * 1024;
+/** Output of `bytes` in events of the usual size. */
+const output = (bytes: number) =>
+  Array.from({ length: Math.ceil(bytes / pieceBytes) }, () => outputDraft('x'.repeat(pieceBytes)));
+
+/** Settles once everybody who listens has heard the next announcement. */
+function nextAnnouncement(job: string): Promise<void> {
+  return new Promise((resolve) => {
+    const attachment = hub.attach(job, {
+      onArrival: () => {
+        attachment.detach();
+        resolve();
+      },
+      onDoubt: () => {},
+    });
+  });
+}
+
+/** A connection that takes what it is sent at once. */
+class TestSink implements Sink {
+  readonly seqs: number[] = [];
+  caughtUp = 0;
+
+  events(frames: readonly Frame[]): void {
+    for (const { entry } of frames) this.seqs.push(entry.seq);
+  }
+  control({ type }: { type: string }): void {
+    if (type === 'caught.up') this.caughtUp += 1;
+  }
+  backlogBytes(): number {
+    return 0;
+  }
+  async moved(): Promise<void> {
+    await sleep(5);
+  }
+}
+
+const numbersTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+describe('a reader that joins', () => {
+  it('gets an announcement that is too large to hold, also where nothing follows it', async () => {
+    const job = await createJob(log);
+    const identity = await startAttempt(log, job);
+    const sink = new TestSink();
+    const stop = new AbortController();
+    const large = output(limits.joinBufferBytesMax + pieceBytes);
+    const count = 2 + large.length;
+    /** Answers a page that the announcement has overtaken. */
+    const read: SubscriberSources['read'] = async (...request) => {
+      const page = await sources.read(...request);
+      if (large.length > 0) {
+        const announced = nextAnnouncement(job);
+        await appendAs(log, job, { identity, firstPseq: 2, drafts: large.splice(0) });
+        await announced;
+      }
+      return page;
+    };
+    const request = { job, after: null, sink, signal: stop.signal };
+    const following = followJob({ ...sources, read }, request);
+    await until(() => sink.caughtUp === 1, 'the reader is live');
+    await until(() => sink.seqs.length === count, 'the reader has everything');
+    expect(sink.seqs).toEqual(numbersTo(count));
+    stop.abort();
+    expect(await following).toBe('aborted');
+  });
+});
