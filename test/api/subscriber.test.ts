@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Frame } from '../../src/api/fan-out/frame.ts';
+import { Gate } from '../../src/api/fan-out/gate.ts';
 import { Hub } from '../../src/api/fan-out/hub.ts';
 import { followJob, type Sink, type SubscriberSources } from '../../src/api/fan-out/subscriber.ts';
 import { limits } from '../../src/contract/limits.ts';
 import { EventLog } from '../../src/store/event-log.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
 import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
-import { appendAs, createJob, outputDraft, startAttempt } from '../support/job.ts';
+import { appendAs, createJob, endedDraft, outputDraft, startAttempt } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -55,19 +56,28 @@ function nextAnnouncement(job: string): Promise<void> {
   });
 }
 
-/** A connection that takes what it is sent at once. */
+/** A connection that takes what it is sent at once, or nothing while it is `stopped`. */
 class TestSink implements Sink {
+  readonly turns = new Gate(1);
   readonly seqs: number[] = [];
   caughtUp = 0;
+  stopped = false;
+  bytesMax = 0;
+  #bytes = 0;
 
   events(frames: readonly Frame[]): void {
-    for (const { entry } of frames) this.seqs.push(entry.seq);
+    for (const { entry, json } of frames) {
+      this.seqs.push(entry.seq);
+      this.#bytes += json.length;
+    }
+    this.bytesMax = Math.max(this.bytesMax, this.backlogBytes());
   }
   control({ type }: { type: string }): void {
     if (type === 'caught.up') this.caughtUp += 1;
   }
   backlogBytes(): number {
-    return 0;
+    if (!this.stopped) this.#bytes = 0;
+    return this.#bytes;
   }
   async moved(): Promise<void> {
     await sleep(5);
@@ -101,5 +111,29 @@ describe('a reader that joins', () => {
     expect(sink.seqs).toEqual(numbersTo(count));
     stop.abort();
     expect(await following).toBe('aborted');
+  });
+});
+
+describe('readers that share a connection', () => {
+  it('fill it no further than its bound, and each gets everything when it takes something again', async () => {
+    const job = await createJob(log);
+    const identity = await startAttempt(log, job);
+    const sink = new TestSink();
+    const signal = AbortSignal.timeout(50_000);
+    const readers = 12;
+    const following = numbersTo(readers).map(() => followJob(sources, { job, after: null, sink, signal }));
+    await until(() => sink.caughtUp === readers, 'all readers are live');
+    sink.stopped = true;
+    const drafts = output(256 * 1024);
+    const announced = nextAnnouncement(job);
+    await appendAs(log, job, { identity, firstPseq: 2, drafts });
+    await announced;
+    const end = { identity, firstPseq: 2 + drafts.length, drafts: [endedDraft()], flag: 'final' } as const;
+    await appendAs(log, job, end);
+    expect(sink.bytesMax).toBeGreaterThan(limits.subscriberBytesMax);
+    expect(sink.bytesMax).toBeLessThan(limits.subscriberBytesMax + 512 * 1024);
+    sink.stopped = false;
+    expect(await Promise.all(following)).toEqual(numbersTo(readers).map(() => 'ended'));
+    expect(sink.seqs.length).toBe(readers * (3 + drafts.length));
   });
 });

@@ -8,9 +8,10 @@ export class Gate {
     this.#max = max;
   }
 
-  async run<T>(action: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#max) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running += 1;
+  /** Answers null, without having begun, where `signal` aborts before the turn has come. */
+  async run<T>(action: () => Promise<T>, signal?: AbortSignal): Promise<T | null> {
+    if (this.#running < this.#max) this.#running += 1;
+    else if (!(await this.#turn(signal))) return null;
     try {
       return await action();
     } finally {
@@ -19,5 +20,22 @@ export class Gate {
       if (next) next();
       else this.#running -= 1;
     }
+  }
+
+  /** Waits for a place to be handed on; answers false where the wait was given up. */
+  #turn(signal: AbortSignal | undefined): Promise<boolean> {
+    return new Promise((resolve) => {
+      const go = () => {
+        signal?.removeEventListener('abort', leave);
+        resolve(true);
+      };
+      const leave = () => {
+        this.#waiting.splice(this.#waiting.indexOf(go), 1);
+        resolve(false);
+      };
+      this.#waiting.push(go);
+      if (signal?.aborted) leave();
+      else signal?.addEventListener('abort', leave, { once: true });
+    });
   }
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
 import type { Frame } from './frame.ts';
+import { Gate } from './gate.ts';
 import type { Sink } from './subscriber.ts';
 
 /**
@@ -9,6 +10,7 @@ import type { Sink } from './subscriber.ts';
  * can end a field early; control frames carry no `id`, so they never move a reader's cursor.
  */
 export class SseStream implements Sink {
+  readonly turns = new Gate(1);
   readonly #response: ServerResponse;
   readonly #heartbeat: NodeJS.Timeout;
 

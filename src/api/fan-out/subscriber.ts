@@ -6,11 +6,14 @@ import type { Position } from '../../core/cursor.ts';
 import { decideDelivery, decideStart } from '../../core/merge.ts';
 import type { LogPage } from '../../store/ports.ts';
 import { Frame } from './frame.ts';
+import type { Gate } from './gate.ts';
 import type { Arrival, Hub } from './hub.ts';
 import { notice } from './notice.ts';
 
 /** Where the frames of a subscriber go: an SSE response or a WebSocket. */
 export interface Sink {
+  /** Subscriptions that share the sink take turns at filling it: one page each, then the next. */
+  readonly turns: Gate;
   events(frames: readonly Frame[]): void;
   control(frame: ControlFrame): void;
   /** Bytes handed over that the client has not taken yet. */
@@ -88,11 +91,8 @@ class JobSubscription {
     try {
       await attachment.subscribed;
       while (!signal.aborted && !this.#isOver()) {
-        if (!(await keepsUp(sink, signal))) return 'slow';
-        const page = await this.#readOn();
-        if (page === null) return signal.aborted ? 'aborted' : 'gone';
-        if (!(await this.#deliverPage(page)) || this.#isOver() || signal.aborted) continue;
-        this.#goLive();
+        const end = await sink.turns.run(() => this.#catchUp(), signal);
+        if (end !== null) return end;
         await this.#whileLive();
       }
       return this.#isOver() ? 'ended' : 'aborted';
@@ -100,6 +100,16 @@ class JobSubscription {
       signal.removeEventListener('abort', wake);
       attachment.detach();
     }
+  }
+
+  /** Hands over one page once the sink has room, and goes live behind the last. Answers why nothing more can come. */
+  async #catchUp(): Promise<'slow' | 'gone' | null> {
+    const { sink, signal } = this.#request;
+    if (!(await keepsUp(sink, signal))) return 'slow';
+    const page = await this.#readOn();
+    if (page === null) return signal.aborted ? null : 'gone';
+    if ((await this.#deliverPage(page)) && !this.#isOver() && !signal.aborted) this.#goLive();
+    return null;
   }
 
   /** Reads the next page; what is held from before is in it. */
@@ -160,9 +170,10 @@ class JobSubscription {
         this.#leaveLive();
         break;
       case 'deliver':
-        this.#deliver(frames.slice(delivery.from));
+        // Others fill the sink as well, so there may be no room before as after.
+        if (this.#hasRoom()) this.#deliver(frames.slice(delivery.from));
         if (this.#isOver()) this.#wake();
-        else if (this.#request.sink.backlogBytes() > limits.subscriberBytesMax) this.#leaveLive();
+        else if (!this.#hasRoom()) this.#leaveLive();
         break;
       default:
         assertNever(delivery);
@@ -177,6 +188,10 @@ class JobSubscription {
       this.#held = [];
       this.#inDoubt = true;
     }
+  }
+
+  #hasRoom(): boolean {
+    return this.#request.sink.backlogBytes() <= limits.subscriberBytesMax;
   }
 
   #deliver(frames: readonly Frame[]): void {

@@ -16,6 +16,7 @@ import { jobNotFound, requireJob } from '../require-job.ts';
 import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
 import type { Frame } from './frame.ts';
+import { Gate } from './gate.ts';
 import { followJob, type Sink } from './subscriber.ts';
 
 /**
@@ -27,6 +28,7 @@ export class WebSocketSession {
   readonly #socket: WebSocket;
   readonly #actor: string;
   readonly #subscriptions = new Map<string, Subscription>();
+  readonly #turns = new Gate(1);
   #leaveFeed: (() => void) | null = null;
   #closed = false;
 
@@ -137,6 +139,7 @@ export class WebSocketSession {
 
   #sinkFor(job: string): Sink {
     return {
+      turns: this.#turns,
       events: (frames: readonly Frame[]) => {
         for (const frame of frames) this.#sendText(frame.webSocket);
       },
