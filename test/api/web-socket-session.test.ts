@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { Hub } from '../../src/api/fan-out/hub.ts';
+import { IncomingMessages } from '../../src/api/fan-out/incoming-messages.ts';
 import { OpenStreams } from '../../src/api/fan-out/open-streams.ts';
 import { WebSocketSession } from '../../src/api/fan-out/web-socket.ts';
 import type { Services } from '../../src/api/services.ts';
@@ -30,6 +32,49 @@ async function connect(): Promise<{ client: WebSocket; socket: WebSocket }> {
   const [[socket]] = await Promise.all([once(server, 'connection'), once(client, 'open')]);
   return { client, socket };
 }
+
+describe('the messages of a socket', () => {
+  it('are read no faster than they are carried out, and in their order', async () => {
+    const { client, socket } = await connect();
+    const carriedOut: number[] = [];
+    const incoming = new IncomingMessages<number>(socket, async (number) => {
+      await turn();
+      carriedOut.push(number);
+    });
+    let waitingMax = 0;
+    socket.on('message', (bytes: Buffer) => {
+      incoming.add(Number(bytes.toString()));
+      waitingMax = Math.max(waitingMax, incoming.waiting);
+    });
+    const numbers = Array.from({ length: 100_000 }, (_, index) => 1_000_000 + index);
+    for (const number of numbers) client.send(String(number));
+    await until(() => carriedOut.length === numbers.length, 'everything was carried out', 50_000);
+    expect(carriedOut).toEqual(numbers);
+    const frameBytes = 6 + 7; // header with mask, and the number
+    expect(waitingMax).toBeLessThan(limits.webSocketMessagesWaiting + (64 * 1024) / frameBytes);
+    client.close();
+  });
+
+  it('are dropped when the socket closes before their turn', async () => {
+    const { client, socket } = await connect();
+    const begun: string[] = [];
+    let finish = () => {};
+    const incoming = new IncomingMessages<string>(socket, async (message) => {
+      begun.push(message);
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    });
+    socket.on('message', (bytes: Buffer) => incoming.add(bytes.toString()));
+    for (const message of ['first', 'second', 'third']) client.send(message);
+    await until(() => incoming.waiting === 2, 'two messages wait');
+    client.terminate();
+    await once(socket, 'close');
+    finish();
+    await turn();
+    expect([begun, incoming.waiting]).toEqual([['first'], 0]);
+  });
+});
 
 describe('the subscriptions of a socket', () => {
   let connection: LogConnection;

@@ -1,8 +1,8 @@
 import type { Ajv } from 'ajv';
 import type { FastifyPluginAsync } from 'fastify';
-import { limits } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { ClientMessage, webSocketProtocol } from '../../contract/stream.ts';
+import { IncomingMessages } from '../fan-out/incoming-messages.ts';
 import { WebSocketSession } from '../fan-out/web-socket.ts';
 import type { Services } from '../services.ts';
 import { problemErrors } from '../validation.ts';
@@ -23,9 +23,7 @@ export function webSocketRoutes(services: Services, ajv: Ajv): FastifyPluginAsyn
       },
       wsHandler: (socket, request) => {
         const session = new WebSocketSession(services, socket, request.actor);
-        // Messages of one socket take effect in the order they came.
-        let previous = Promise.resolve();
-        let waiting = 0;
+        const incoming = new IncomingMessages<ClientMessage>(socket, (message) => session.handle(message));
         socket.on('message', (bytes: Buffer, isBinary: boolean) => {
           const message = isBinary ? undefined : parse(bytes.toString('utf8'));
           if (!isClientMessage(message)) {
@@ -33,13 +31,7 @@ export function webSocketRoutes(services: Services, ajv: Ajv): FastifyPluginAsyn
             session.rejectMalformed(`${first?.pointer || 'the message'} ${first?.detail ?? 'is not JSON'}`);
             return;
           }
-          waiting += 1;
-          if (waiting === limits.webSocketMessagesWaiting) socket.pause();
-          previous = previous.then(async () => {
-            await session.handle(message);
-            waiting -= 1;
-            if (socket.isPaused) socket.resume();
-          });
+          incoming.add(message);
         });
       },
     });
