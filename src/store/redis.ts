@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type Problem, ProblemError } from '../contract/problem.ts';
 import { keys } from './keys.ts';
@@ -14,6 +15,7 @@ export type RedisRole = 'log' | 'subscriber' | 'blocking';
 
 const commandTimeoutMs = 5000;
 const reconnectMsMax = 500;
+const askAgainMs = 250;
 
 /** Where a Redis is, as its client library wants it. */
 export interface RedisAddress {
@@ -89,15 +91,19 @@ export function openLogConnection(url: string): LogConnection {
   redis.on('close', () => {
     runId = null;
   });
-  redis.on('ready', () => {
-    redis.info('server').then(
-      (info) => {
-        runId = /run_id:(\S+)/.exec(info)?.[1] ?? null;
+  const learnRunId = async () => {
+    // Asked again where the answer does not come: a server that only hung for a while keeps its connection.
+    while (redis.status === 'ready' && runId === null) {
+      const info = await redis.info('server').catch(() => '');
+      const found = /run_id:(\S+)/.exec(info)?.[1];
+      if (found === undefined) await sleep(askAgainMs, undefined, { ref: false });
+      else if (runId === null) {
+        runId = found;
         for (const listener of [...listeners]) listener();
-      },
-      () => {}, // the connection broke again; the next `ready` asks again
-    );
-  });
+      }
+    }
+  };
+  redis.on('ready', () => void learnRunId());
   const onReady = (listener: () => void) => {
     listeners.add(listener);
     return () => listeners.delete(listener);
@@ -201,11 +207,11 @@ export function redisUnavailable(cause?: unknown): ProblemError {
   );
 }
 
-/** Whether Redis takes writes right now: null, or the problem that a submit would be answered with. */
-export async function probeWrite({ redis }: LogConnection): Promise<Problem | null> {
+/** Whether a submit can be written right now: null, or the problem that it would be answered with. */
+export async function probeWrite({ redis, runId }: LogConnection): Promise<Problem | null> {
   try {
     await redis.set(keys.probe, '1', 'EX', 60);
-    return null;
+    return runId() === null ? redisUnavailable().problem : null;
   } catch (error) {
     return redisProblem(error).problem;
   }
