@@ -9,6 +9,7 @@ import { newJob } from '../core/job-view.ts';
 import { payloadOf } from '../core/payload.ts';
 import { claimIdempotencyKey, releaseIdempotencyKey } from '../store/idempotency.ts';
 import { isOutcomeUnknown, redisProblem } from '../store/redis.ts';
+import { scheduleJob } from './schedule-job.ts';
 import type { Services } from './services.ts';
 
 export interface Submission {
@@ -20,7 +21,7 @@ export interface Submission {
 
 /**
  * Accepts a job in three steps, each of which may be repeated: claim the key, create the job, schedule
- * it. From the second step on the job is accepted; should the third fail, the sweeper repeats it.
+ * it. From the second step on the job is accepted; should the third fail, it is repeated without the client.
  */
 export async function submitJob(
   services: Services,
@@ -35,7 +36,7 @@ export async function submitJob(
     await refuseWhenFull(services, claim);
   }
   const created = await createJob(services, claim.id, submission.body);
-  await schedule(services, claim.id, created.spec);
+  await scheduleJob(services, claim.id, created.spec);
   const { id, status, cursor } = created;
   await services.feed.ring({ job: id, status, cursor }).catch(() => {});
   return { job: created, replayed: claim.replayed };
@@ -138,13 +139,6 @@ function describeJob(
     },
     first: { type: first.type, payload },
   };
-}
-
-async function schedule({ queue, logger }: Services, id: string, spec: JobSpec): Promise<void> {
-  const { priority, delayMs } = jobPolicy(spec);
-  await queue.add(id, { priority, delayMs }).catch((error: unknown) => {
-    logger.warn({ err: error, job: id }, 'the job is accepted but not scheduled yet; the sweeper will do it');
-  });
 }
 
 function withoutSecrets(body: JobSubmission): { spec: JobSpec; secrets: Record<string, string> | undefined } {
