@@ -23,6 +23,9 @@ const resourceFields = [
   'links',
 ] as const;
 
+/** Those that can be large: what a row weighs. */
+const largeFields = ['spec', 'result', 'error', 'metadata'] as const;
+
 export interface JobFilter {
   status?: string;
   type?: string;
@@ -95,9 +98,9 @@ export class JobRecords {
     const step = isEmpty(filter) ? Math.min(limit, scanStep) : scanStep;
     for (let seen = 0; seen < scanMax; seen += step) {
       const ids = await this.#idsAfter(place, step);
-      const specBytes = await this.#matching(ids, filter);
+      const sizes = await this.#matching(ids, filter);
       for (const [id, createdAtMs] of ids) {
-        const size = specBytes.get(id);
+        const size = sizes.get(id);
         if (size !== undefined) {
           bytes += size;
           // The row that is too much begins the next page.
@@ -122,13 +125,17 @@ export class JobRecords {
   }
 
   /**
-   * Which of the jobs fit, by the few fields the filter asks for, with the size of their spec in bytes. Those
+   * Which of the jobs fit, by the few fields the filter asks for, with the size of their rows in bytes. Those
    * that have expired leave the list.
    */
   async #matching(ids: readonly [string, number][], filter: JobFilter): Promise<Map<string, number>> {
     const fields = ['status', 'type', 'tags', ...(filter.q === undefined ? [] : ['spec'])];
     const pipeline = this.#redis.pipeline();
-    for (const [id] of ids) pipeline.hmget(jobKeys(id).state, ...fields).hstrlen(jobKeys(id).state, 'spec');
+    for (const [id] of ids) {
+      const { state } = jobKeys(id);
+      pipeline.hmget(state, ...fields);
+      for (const name of largeFields) pipeline.hstrlen(state, name);
+    }
     const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
       if (error) throw error;
       return reply;
@@ -136,11 +143,11 @@ export class JobRecords {
     const matching = new Map<string, number>();
     const gone: string[] = [];
     for (const [index, [id]] of ids.entries()) {
-      const values = replies[index * 2] as (string | null)[];
+      const ofJob = replies.slice(index * repliesOfJob, (index + 1) * repliesOfJob);
+      const values = ofJob[0] as (string | null)[];
       const [status, type, tags, spec] = values.map((value) => JSON.parse(value ?? 'null'));
       if (status === null) gone.push(id);
-      else if (matches({ status, type, tags, spec }, filter))
-        matching.set(id, Number(replies[index * 2 + 1]));
+      else if (matches({ status, type, tags, spec }, filter)) matching.set(id, sum(ofJob.slice(1)));
     }
     if (gone.length > 0) await this.#redis.zrem(keys.jobs, ...gone);
     return matching;
@@ -173,6 +180,8 @@ export class JobRecords {
   }
 }
 
+/** The fields of the filter, and a size for each large field. */
+const repliesOfJob = 1 + largeFields.length;
 const scanStep = 100;
 const scanMax = 5000;
 
@@ -183,6 +192,10 @@ function readJob(values: (string | null)[]): Job | null {
   const pairs = resourceFields.map((name, index) => [name, JSON.parse(values[index] ?? 'null')] as const);
   const cursor = formatCursor({ epoch: Number(epoch), seq: Number(seq) });
   return { ...Object.fromEntries(pairs), cursor } as Job; // our own scripts wrote every field
+}
+
+function sum(sizes: readonly unknown[]): number {
+  return sizes.reduce((total: number, size) => total + Number(size), 0);
 }
 
 function readPlace(page: string): { createdAtMs: number; id: string } {
