@@ -59,6 +59,8 @@ export async function serveWorker(
     concurrency: config.concurrency,
     // One more job may arrive after the pause; it is left for another worker.
     run: async (job) => (stop.aborted ? { done: false, againInMs: 0 } : runJob(services, job)),
+    onFault: (job, error) =>
+      logger.error({ err: error, job }, 'a job cannot be run; it is offered again later'),
     onError: (error) => logger.debug({ err: error }, 'the queue reports'),
   });
 

@@ -92,7 +92,13 @@ export interface QueueConsumer {
  */
 export function consumeQueue(
   redisUrl: string,
-  options: { concurrency: number; run: (job: string) => Promise<Pickup>; onError: (error: Error) => void },
+  options: {
+    concurrency: number;
+    run: (job: string) => Promise<Pickup>;
+    /** `run` rejected: the entry is gone until the sweeper puts it back. */
+    onFault: (job: string, error: Error) => void;
+    onError: (error: Error) => void;
+  },
 ): QueueConsumer {
   const worker = new Worker(
     queueName,
@@ -118,7 +124,7 @@ export function consumeQueue(
     },
   );
   worker.on('error', options.onError);
-  worker.on('failed', (_, error) => options.onError(error));
+  worker.on('failed', (entry, error) => options.onFault(String(entry?.id), error));
   return {
     pause: () => worker.pause(true),
     close: () => worker.close(),

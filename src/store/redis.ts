@@ -164,6 +164,8 @@ function strings(reply: unknown): string[] {
 }
 
 const storageFaults = /^(MISCONF|OOM|NOREPLICAS|READONLY)/;
+/** It runs, but takes no commands just now: it loads its data, runs a long script, or changes its master. */
+const busyAnswers = /^(LOADING|BUSY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN) /;
 const notSent = /isn't writeable|Connection is closed\.?$|max retries|ECONNREFUSED|ENOENT/i;
 
 /** Whether a failed command may have been carried out: its connection broke before it was answered. */
@@ -192,10 +194,14 @@ export function redisProblem(error: unknown): ProblemError {
       { cause: error, retryAfterSeconds: 10 },
     );
   }
-  if (notSent.test(text) || /timed out/i.test(text)) {
-    return redisUnavailable(error);
-  }
+  if (notSent.test(text) || busyAnswers.test(text) || isOutcomeUnknown(error)) return redisUnavailable(error);
   return new ProblemError('internal', `Redis answered with an error: ${text}`, { cause: error });
+}
+
+/** Whether only the state of Redis stands in the way, so that the same may succeed once it is back or has room. */
+export function isRedisAway(error: unknown): boolean {
+  const { code } = redisProblem(error).problem;
+  return code === 'redis_unavailable' || code === 'storage_full';
 }
 
 /** There is no server to talk to right now. */
