@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
 import type { JobSpec } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
 import { jobPolicy } from '../core/job-policy.ts';
@@ -8,6 +9,7 @@ import type { Feed } from './feed.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { JobRecords } from './job-records.ts';
 import { jobKeys, keys } from './keys.ts';
+import { isRedisAway } from './redis.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 
 export interface SweepSources {
@@ -17,6 +19,7 @@ export interface SweepSources {
   feed: Feed;
   records: JobRecords;
   workers: WorkerRegistry;
+  logger: Logger;
   /** Names this process among those that may sweep. */
   process: string;
 }
@@ -24,10 +27,10 @@ export interface SweepSources {
 /**
  * Reconciles what no single script can keep together: the set of open jobs, each job's own state and
  * BullMQ's schedule. One process sweeps at a time, under a lease in Redis.
- * Answers how many jobs were put right, or null when another process sweeps.
+ * A job that cannot be put right is logged and left. Answers how many were, or null when another process sweeps.
  */
 export async function sweep(sources: SweepSources): Promise<number | null> {
-  const { redis, process, workers, records } = sources;
+  const { redis, process, workers, records, logger } = sources;
   const lease = await redis.set(keys.sweepLease, process, 'PX', limits.sweepLeaseMs, 'NX', 'GET');
   if (lease !== null && lease !== process) return null;
   await redis.pexpire(keys.sweepLease, limits.sweepLeaseMs);
@@ -38,7 +41,14 @@ export async function sweep(sources: SweepSources): Promise<number | null> {
   for (;;) {
     const jobs = await records.openJobs(skip, limits.sweepBatch);
     for (const job of jobs) {
-      const finding = await sweepJob(sources, job);
+      const finding = await sweepJob(sources, job).catch((error: unknown) => {
+        if (isRedisAway(error)) throw error;
+        logger.error(
+          { err: error, job },
+          'the sweeper cannot put this job right; it goes on with the others',
+        );
+        return 'well' as const;
+      });
       if (finding !== 'well') mended += 1;
       if (finding !== 'closed') skip += 1;
     }

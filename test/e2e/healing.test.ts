@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EventLog } from '../../src/store/event-log.ts';
 import { createFeed } from '../../src/store/feed.ts';
@@ -30,6 +31,7 @@ beforeAll(async () => {
     feed: createFeed(redis),
     records: new JobRecords(redis),
     workers: createWorkerRegistry(redis),
+    logger: pino({ level: 'silent' }),
     process: 'test',
   };
   connections.push(
@@ -66,6 +68,17 @@ describe('the sweeper', () => {
     await sources.records.announceOpen(newJobId(), Date.now());
     expect(await sweep(sources)).toBe(0);
     await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+  });
+
+  it('goes on with the others behind a job that it cannot put right', async () => {
+    const broken = newJobId();
+    const id = newJobId();
+    await redis.zadd(keys.open, 1, broken, 2, id);
+    await redis.set(jobKeys(broken).state, 'no hash');
+    await createJob(sources.log, { id });
+    expect(await sweep(sources)).toBe(1);
+    expect(await service.finished(id)).toMatchObject({ status: 'succeeded' });
+    await redis.zrem(keys.open, broken);
   });
 
   it('forgets a submit that never came to be', async () => {
