@@ -142,7 +142,7 @@ async function drain(
   const deadline = performance.now() + drainMs;
   while (running.size > 0 && performance.now() < deadline) await pause(50);
   for (const ending of running) ending.end('drain');
-  await Promise.race([consumer.close().catch(() => {}), pause(closeMsMax)]);
+  await consumer.close(closeMsMax);
 }
 
 /** Time for terminate's graces; a Redis that is away must not keep the process. */

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DelayedError, Queue, Worker } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
 import { limits } from '../contract/limits.ts';
 import { queueName, queuePrefix } from './keys.ts';
 import { reconnectDelayMs, redisAddress } from './redis.ts';
@@ -17,16 +19,12 @@ export interface QueueCounts {
 }
 
 export function createJobQueue(redisUrl: string) {
-  const queue = new Queue(queueName, {
-    prefix: queuePrefix,
-    connection: {
-      ...redisAddress(redisUrl),
-      retryStrategy: reconnectDelayMs,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 1,
-      commandTimeout: 5000,
-    },
+  const connections = openConnections(redisUrl, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 5000,
   });
+  const queue = new Queue(queueName, { prefix: queuePrefix, connection: connections.first });
   queue.on('error', () => {}); // callers hear of it through their own call
 
   /** Adding an id that waits already changes nothing. `priority` is 0 to 9, higher first. */
@@ -73,7 +71,30 @@ export function createJobQueue(redisUrl: string) {
     };
   }
 
-  return { add, isScheduled, remove, forget, counts, close: () => queue.close() };
+  const close = () => queue.close().finally(connections.cut);
+  return { add, isScheduled, remove, forget, counts, close };
+}
+
+/**
+ * A connection for BullMQ, and with it those that BullMQ makes after its pattern, which stay ours to end. It
+ * forgets them where Redis is away when it closes; they would go on trying for ever, and complain aloud.
+ */
+function openConnections(
+  redisUrl: string,
+  options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'enableOfflineQueue' | 'commandTimeout'>,
+): { first: Redis; cut: () => void } {
+  const all: Redis[] = [];
+  const keep = (redis: Redis): Redis => {
+    all.push(redis);
+    redis.on('error', () => {}); // told by BullMQ while it listens
+    const duplicate = redis.duplicate.bind(redis);
+    return Object.assign(redis, { duplicate: (changes?: RedisOptions) => keep(duplicate(changes)) });
+  };
+  const first = keep(new Redis({ ...redisAddress(redisUrl), retryStrategy: reconnectDelayMs, ...options }));
+  const cut = () => {
+    for (const redis of all) redis.disconnect();
+  };
+  return { first, cut };
 }
 
 /** What became of an entry: gone for good, or to be offered again later. */
@@ -82,8 +103,8 @@ export type Pickup = { done: true } | { done: false; againInMs: number };
 export interface QueueConsumer {
   /** Takes nothing new; what runs goes on. */
   pause(): Promise<void>;
-  /** Waits for what runs, then closes. */
-  close(): Promise<void>;
+  /** Waits for what runs, `withinMs` at most, then closes. */
+  close(withinMs: number): Promise<void>;
 }
 
 /**
@@ -100,6 +121,7 @@ export function consumeQueue(
     onError: (error: Error) => void;
   },
 ): QueueConsumer {
+  const connections = openConnections(redisUrl, { maxRetriesPerRequest: null });
   const worker = new Worker(
     queueName,
     async (entry, token) => {
@@ -111,11 +133,7 @@ export function consumeQueue(
     },
     {
       prefix: queuePrefix,
-      connection: {
-        ...redisAddress(redisUrl),
-        retryStrategy: reconnectDelayMs,
-        maxRetriesPerRequest: null,
-      },
+      connection: connections.first,
       concurrency: options.concurrency,
       lockDuration: limits.leaseMs,
       stalledInterval: 5000,
@@ -127,6 +145,9 @@ export function consumeQueue(
   worker.on('failed', (entry, error) => options.onFault(String(entry?.id), error));
   return {
     pause: () => worker.pause(true),
-    close: () => worker.close(),
+    close: async (withinMs) => {
+      await Promise.race([worker.close().catch(() => {}), sleep(withinMs, undefined, { ref: false })]);
+      connections.cut();
+    },
   };
 }
