@@ -189,7 +189,7 @@ export const limits = {
   configFileBytesMax: MIB,
   /** Beyond the drain, before a stopping process is killed: the graces of ending its programs, and closing. */
   stopGraceMs: 15 * SECOND_MS,
-  /** Starts in a row that never became ready, before `up` gives up rather than try for ever. */
+  /** Starts of a process that has never been ready, before `up` gives up rather than try for ever. */
   unreadyStartsMax: 3,
   /** Requests: headers and body must arrive, and sockets must move, within these. */
   requestMsMax: 30 * SECOND_MS,

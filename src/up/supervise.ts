@@ -20,19 +20,20 @@ export interface SuperviseOptions {
 
 /**
  * Keeps one process of the service alive: starts it, and again when it dies, with a growing delay. Returns
- * when `stop` has aborted and the process is gone.
- * @throws {StartError} when starting it again cannot help: it said so by its exit code, or it ended several
- * times in a row before it was ready.
+ * when `stop` has aborted and the process is gone. Once it has been ready it is never given up: what it needs
+ * was there, and a fault that it meets when it is started again may pass.
+ * @throws {StartError} when it has never been ready and starting it again cannot help: it said so by its exit
+ * code, or it ended several times in a row.
  */
 export async function supervise(options: SuperviseOptions): Promise<void> {
   const { name, log, stop } = options;
   let delayMs: number | null = null;
-  let unreadyStarts = 0;
-  while (!stop.aborted) {
+  let wasEverReady = false;
+  for (let starts = 1; !stop.aborted; starts += 1) {
     const exit = await liveOnce(options);
     if (stop.aborted) return;
-    unreadyStarts = exit.wasReady ? 0 : unreadyStarts + 1;
-    const hopeless = hopelessCode(exit, unreadyStarts);
+    wasEverReady ||= exit.wasReady;
+    const hopeless = wasEverReady ? null : hopelessCode(exit, starts);
     if (hopeless !== null)
       throw new StartError(hopeless, exit.sentence ?? `${name} does not start: ${ending(exit)}.`);
     delayMs = nextRestartDelayMs(delayMs, exit.livedMs);

@@ -30,6 +30,14 @@ test('a process that says it cannot start is not started again, and its own word
   expect(children).toHaveLength(1);
 });
 
+test('a process that has been ready is started again whatever it says when it cannot start', async () => {
+  const supervised = run(['ready-then-dies', 'gives-up', 'gives-up', 'dies-before-ready', 'never-stops']);
+  await Promise.race([supervised, until(() => ready === 2, 'it is ready again', 50_000)]);
+  expect(children).toHaveLength(5);
+  stop.abort();
+  await supervised;
+});
+
 test('a process that does not heed the stop is killed when its time is over', async () => {
   const supervised = run('never-stops', { stopMs: 100 });
   await until(() => ready === 1, 'it is ready');
@@ -59,12 +67,14 @@ test('a stop between two lives starts no third', async () => {
 
 let ready = 0;
 
-function run(fixture: string, { stopMs = 1000 } = {}): Promise<void> {
+/** Supervises a process that is one program, or in each of its lives the next of several. */
+function run(fixtures: string | string[], { stopMs = 1000 } = {}): Promise<void> {
   ready = 0;
-  const program = fileURLToPath(new URL(`../fixtures/up/${fixture}.ts`, import.meta.url));
   return supervise({
     name: 'worker 1',
     start: () => {
+      const fixture = typeof fixtures === 'string' ? fixtures : fixtures[children.length];
+      const program = fileURLToPath(new URL(`../fixtures/up/${fixture}.ts`, import.meta.url));
       const environment = { PATH: process.env.PATH };
       const child = startChild({ program, name: 'worker', environment, onReady: () => ready++ });
       children.push(child);
