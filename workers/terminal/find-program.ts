@@ -7,7 +7,7 @@ import { readProgramFormat } from './program-format.ts';
  * Finds what a command names, before anything is spawned, since a spawned shell or terminal would make
  * a missing program look like a program that failed.
  * @param name a path when it holds a slash, else a name to be looked up.
- * @returns an absolute path of an executable file whose interpreter, if it names one, exists too.
+ * @returns an absolute path of an executable regular file whose interpreter, if it names one, exists too.
  * @throws {ProblemError} `spawn_failed`, saying what is missing or not allowed.
  */
 export function findProgram(name: string, { path, cwd }: { path: string; cwd: string }): string {
@@ -18,7 +18,7 @@ export function findProgram(name: string, { path, cwd }: { path: string; cwd: st
     const candidate = resolve(cwd, join(folder, name));
     const state = stateOf(candidate);
     if (state === 'executable') return checkInterpreter(candidate);
-    if (state === 'refused') refused ??= candidate;
+    if (state === 'refused' || state === 'special') refused ??= candidate;
   }
   if (refused !== undefined) checkExecutable(refused, name);
   throw new ProblemError(
@@ -41,9 +41,11 @@ export function checkFolder(cwd: string): void {
   }
 }
 
-function stateOf(file: string): 'executable' | 'refused' | 'folder' | 'absent' {
+function stateOf(file: string): 'executable' | 'refused' | 'folder' | 'special' | 'absent' {
   try {
-    if (statSync(file).isDirectory()) return 'folder';
+    const found = statSync(file);
+    if (found.isDirectory()) return 'folder';
+    if (!found.isFile()) return 'special';
   } catch {
     return 'absent';
   }
@@ -61,6 +63,7 @@ function checkExecutable(file: string, name: string): string {
   const reasons = {
     absent: `There is no file "${name}". Check the path; relative ones start in the working directory.`,
     folder: `"${name}" is a folder, not a program.`,
+    special: `"${name}" is a pipe, a socket or a device, not a program.`,
     refused: `"${name}" may not be executed. Make it executable (chmod +x), or name its interpreter.`,
   };
   throw new ProblemError('spawn_failed', reasons[state]);

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 
 /**
  * What the kernel will make of an executable file: run it by the interpreter its `#!` line names, refuse
@@ -23,10 +23,10 @@ export function readProgramFormat(file: string): ProgramFormat {
 /** In so many bytes, up to the first line end, bash looks for a zero byte, which makes a file no script. */
 const shellLooksAtBytes = 80;
 
-/** As many as Linux looks at. */
+/** As many as Linux looks at. Never waits: a pipe that takes the place of the file after it was checked is empty. */
 function firstBytes(file: string): string | undefined {
   try {
-    const fd = openSync(file, 'r');
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const bytes = Buffer.alloc(256);
       return bytes.toString('latin1', 0, readSync(fd, bytes));

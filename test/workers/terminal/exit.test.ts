@@ -1,7 +1,9 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ProblemError } from '../../../src/contract/problem.ts';
+import { readProgramFormat } from '../../../workers/terminal/program-format.ts';
 import { freshFolder, run, start, ways } from './run-in-room.ts';
 
 describe.each(ways)('A command run by $way', ({ tools }) => {
@@ -86,6 +88,30 @@ describe('A command that cannot be started', () => {
     }
     const pipes = await failure({ argv: ['./damaged'] }, { cwd, interactive: false });
     expect(pipes.detail).toContain('refused to execute');
+  });
+
+  it('says that a path, a name or an interpreter leads to a named pipe, and does not wait for its writer', async () => {
+    const cwd = freshFolder();
+    const pipe = join(cwd, 'pipe');
+    spawnSync('sh', ['-c', 'mkfifo -m 755 "$0"', pipe]);
+    // Whoever opens it for reading would wait for ever; writers that come at last let this fail instead.
+    const writer = spawn('sh', ['-c', 'sleep 20; while :; do : >"$0"; done', pipe], {
+      stdio: 'ignore',
+      detached: true,
+    });
+    onTestFinished(() => void process.kill(-(writer.pid ?? 0), 'SIGKILL'));
+    writeFileSync(join(cwd, 'script'), `#!${pipe}\n`, { mode: 0o755 });
+    const begun = performance.now();
+    const failures = [
+      await failure({ argv: ['./pipe'] }, { cwd }),
+      await failure({ argv: ['pipe'] }, { cwd, env: { PATH: cwd } }),
+      await failure({ argv: ['./script'] }, { cwd }),
+    ];
+    expect(readProgramFormat(pipe)).toBe('plain text');
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect(failures.map(({ code }) => code)).toEqual(['spawn_failed', 'spawn_failed', 'spawn_failed']);
+    const reasons = ['"./pipe" is a pipe', '"pipe" is a pipe', `interpreter "${pipe}"`];
+    for (const [index, reason] of reasons.entries()) expect(failures[index]?.detail).toContain(reason);
   });
 
   it('says that the interpreter of a script is no program', async () => {
