@@ -86,27 +86,34 @@ async function runAttempt(
   }
 }
 
-/** Does the work, unless an earlier attempt leaves nothing to be done. Null: ended before it began. */
+/**
+ * Does the work, unless an earlier attempt leaves nothing to be done. Null: ended before it began. Whatever
+ * comes out, nothing that an attempt on this machine lost still runs when it does.
+ */
 async function work(
   services: WorkerServices,
   attempt: Attempt,
   { prev, lost }: Begun,
 ): Promise<Outcome | 'lost' | null> {
-  if (attempt.ending.cause !== null) return null;
+  const { job, policy, identity, ending } = attempt;
+  const takenOver = prev === 'started' || prev === 'unstarted';
+  if (takenOver && job.type === 'command') {
+    await endEarlierRuns({ job: job.id, run: identity.token, log: services.logger });
+  }
+  if (ending.cause === 'cancel') return null;
+  if (prev === 'started' && policy.rerun === 'beforeStart') return 'lost';
+  if (takenOver && lost >= limits.lostAttemptsMax) return 'lost';
+  if (ending.cause !== null) return null;
   if (prev === 'started') {
-    if (attempt.job.type === 'command') {
-      endEarlierRuns({ job: attempt.job.id, run: attempt.identity.token, log: services.logger });
-    }
-    if (attempt.policy.rerun === 'beforeStart' || lost >= limits.lostAttemptsMax) return 'lost';
-    const reason = `attempt ${attempt.identity.attempt - 1} was lost with its worker; the job runs again from its start`;
+    const reason = `attempt ${identity.attempt - 1} was lost with its worker; the job runs again from its start`;
     attempt.publisher.emit({ type: 'output.reset', data: { reason } });
-  } else if (attempt.identity.attempt > 1) {
+  } else if (identity.attempt > 1) {
     attempt.publisher.emit({
       type: 'output.reset',
       data: { reason: 'the job is tried again from its start' },
     });
   }
-  const { spec } = attempt.job;
+  const { spec } = job;
   return spec.type === 'command' ? runCommand(services, attempt, spec) : runPrompt(services, attempt, spec);
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { reapOrphans } from '../../workers/terminal/reap-orphans.ts';
+import { reapAllOrphans } from '../../workers/terminal/reap-orphans.ts';
 import { limits } from '../contract/limits.ts';
 import { ensureApiKey } from '../platform/api-key.ts';
 import type { Config } from '../platform/config.ts';
@@ -45,7 +45,7 @@ export async function runUp(options: RunUpOptions): Promise<void> {
     await superviseAll(options, { environment: childEnvironment(options, redis.url), announce });
   } finally {
     // A worker that was killed could not end its commands.
-    reapOrphans({ log });
+    await reapAllOrphans({ log });
     await redis.close();
   }
 }

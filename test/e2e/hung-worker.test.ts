@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,9 +27,7 @@ describe('a worker that hangs past its lease', () => {
     });
     await expect.poll(() => readdirSync(root).length, { timeout: 20_000 }).toBe(1);
     const [first] = readdirSync(root).map(Number);
-    const events = await service.events(id);
-    const started = events.find((event) => event.type === 'job.started');
-    const worker = Number(started?.type === 'job.started' ? started.data.worker.split('-').at(-2) : 0);
+    const worker = await workerOf(id);
     process.kill(worker, 'SIGSTOP');
     try {
       await expect.poll(() => readdirSync(root).length, { timeout: 40_000, interval: 20 }).toBe(2);
@@ -43,11 +41,42 @@ describe('a worker that hangs past its lease', () => {
     expect(types.filter((type) => type === 'job.started').length).toBe(2);
     expect(after.slice(types.lastIndexOf('output.reset')).every(({ attempt }) => attempt === 2)).toBe(true);
     expect(outputOf(after.slice(types.lastIndexOf('output.reset')))).toBe('run\n');
-    await fetch(`${service.baseUrl}/v1/jobs/${id}/cancel`, {
-      method: 'POST',
-      headers: service.headers,
-      body: '{}',
-    });
+    await cancel(id);
     expect(await service.finished(id)).toMatchObject({ status: 'cancelled', attempt: 2 });
   }, 120_000);
+
+  it('has its cancelled job ended by another, which ends what still runs first', async () => {
+    const folder = join(root, 'cancelled');
+    mkdirSync(folder);
+    const { id } = await service.submit({
+      type: 'command',
+      shell: `touch $$; trap '' INT TERM; while :; do sleep 1; done`,
+      cwd: folder,
+    });
+    await expect.poll(() => readdirSync(folder).length, { timeout: 20_000 }).toBe(1);
+    const [program] = readdirSync(folder).map(Number);
+    const worker = await workerOf(id);
+    process.kill(worker, 'SIGSTOP');
+    try {
+      await cancel(id);
+      expect(await service.finished(id)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } });
+      expect(isAlive(program ?? 0)).toBe(false);
+    } finally {
+      process.kill(worker, 'SIGCONT');
+    }
+  }, 120_000);
 });
+
+/** The process that runs the job. */
+async function workerOf(id: string): Promise<number> {
+  const started = (await service.events(id)).find((event) => event.type === 'job.started');
+  return Number(started?.type === 'job.started' ? started.data.worker.split('-').at(-2) : 0);
+}
+
+function cancel(id: string): Promise<Response> {
+  return fetch(`${service.baseUrl}/v1/jobs/${id}/cancel`, {
+    method: 'POST',
+    headers: service.headers,
+    body: '{}',
+  });
+}

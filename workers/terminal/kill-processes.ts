@@ -1,21 +1,46 @@
-import { isSameProcess, type ProcessRecord, readEnvironment, readProcessTable } from './process-table.ts';
+import { isSameProcess, readEnvironment, readProcessTable } from './process-table.ts';
+import { type Survey, signalProcess } from './process-tree.ts';
+import { killUntilNone } from './terminate.ts';
+
+/** Tells by its variables, as `NAME=value`, whether a process is meant. */
+export type Fits = (environment: readonly string[]) => boolean;
 
 /**
- * Kills every process of this machine, but this one, whose environment `fits`; each is checked once more to be
- * the one that was seen. Without a process table (macOS) there is none to be found.
+ * Kills every process of this machine, but this one, whose environment `fits`, in one look: a child that is
+ * forked meanwhile is left for the next. To be called only where there is a process table.
  * @returns the pids of those that were killed.
  */
-export function killProcesses(fits: (environment: readonly string[]) => boolean): number[] {
-  const found = readProcessTable().filter(
-    (it) => it.pid !== process.pid && fits(readEnvironment(it.pid) ?? []),
-  );
-  return found.filter(kill).map((it) => it.pid);
+export function killOnce(fits: Fits): number[] {
+  return survey(fits)
+    .members.filter((it) => signalProcess(it, 'SIGKILL'))
+    .map((it) => it.pid);
 }
 
-function kill(record: ProcessRecord): boolean {
-  try {
-    return isSameProcess(record) && process.kill(record.pid, 'SIGKILL');
-  } catch {
-    return false; // it ended by itself meanwhile
-  }
+/**
+ * Kills like `killOnce` until none is left, however they fork, and gives up after `limits.killGiveUpMs`.
+ * @returns the pids of those that were seen, and of those that still live.
+ */
+export async function killAll(fits: Fits): Promise<{ seen: number[]; left: number[] }> {
+  const seen = new Set<number>();
+  const left = await killUntilNone({
+    survey: () => survey(fits),
+    signalAll: (members, signal) => {
+      for (const member of members) {
+        seen.add(member.pid);
+        signalProcess(member, signal);
+      }
+    },
+  });
+  return { seen: [...seen], left };
+}
+
+function survey(fits: Fits): Survey {
+  let sure = true;
+  const members = readProcessTable().filter((it) => {
+    if (it.pid === process.pid) return false;
+    const environment = readEnvironment(it.pid) ?? ['unreadable'];
+    if (environment.length === 0 && isSameProcess(it)) sure = false;
+    return fits(environment);
+  });
+  return { members, sure };
 }

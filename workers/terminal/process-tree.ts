@@ -119,7 +119,7 @@ function foregroundGroup(pid: number, startTicks: number): number | undefined {
 }
 
 /** A pid may have gone to a stranger since the survey: its start time tells. */
-function signalProcess(record: ProcessRecord, signal: NodeJS.Signals): boolean {
+export function signalProcess(record: ProcessRecord, signal: NodeJS.Signals): boolean {
   return isSameProcess(record) && signalPid(record.pid, signal);
 }
 

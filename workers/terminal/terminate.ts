@@ -64,8 +64,11 @@ export function createEnding(tree: ProcessTree, onGaveUp: (pids: number[]) => vo
   };
 }
 
+/** What is needed of a tree to kill it. */
+export type Killable = Pick<ProcessTree, 'survey' | 'signalAll'>;
+
 /** Kills every process until none is left. Answers the pids that outlived `limits.killGiveUpMs`. */
-export async function killUntilNone(tree: ProcessTree): Promise<number[]> {
+export async function killUntilNone(tree: Killable): Promise<number[]> {
   const deadline = Date.now() + limits.killGiveUpMs;
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     const { members } = tree.survey();
@@ -90,7 +93,7 @@ async function askAndWait(tree: ProcessTree): Promise<void> {
 }
 
 /** Looks again, three times at most, while some process was in the middle of an exec. */
-async function isEmpty(tree: ProcessTree): Promise<boolean> {
+async function isEmpty(tree: Killable): Promise<boolean> {
   for (let look = 0; look < 3; look += 1) {
     const { members, sure } = tree.survey();
     if (members.length > 0) return false;
