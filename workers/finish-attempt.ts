@@ -1,5 +1,6 @@
 import type { EventDraft } from '../src/contract/event.ts';
 import type { FinalStatus, Job } from '../src/contract/job.ts';
+import { limits } from '../src/contract/limits.ts';
 import { type Problem, problem } from '../src/contract/problem.ts';
 import { assertNever } from '../src/core/assert-never.ts';
 import { decideRetry } from '../src/core/retry.ts';
@@ -14,7 +15,8 @@ import type { EndCause } from './ending.ts';
 export async function finishAttempt(attempt: Attempt, outcome: Outcome | 'lost' | null): Promise<Pickup> {
   const cause = attempt.ending.settle();
   if (cause === 'fenced') return { done: true };
-  if (outcome === 'lost') return end(attempt, { status: 'failed', error: lostProblem(attempt) });
+  if (outcome === 'lost')
+    return end(attempt, { status: 'failed', error: lostProblem(attempt, attempt.job.startedAt !== null) });
   if (outcome?.kind === 'refused') {
     if (outcome.landing === 'fenced') return { done: true };
     return end(attempt, { status: 'cancelled', error: cancelledProblem(attempt) });
@@ -64,7 +66,7 @@ function finishByCause(
 /** The worker stops: what may run again does so elsewhere, at once; what may not has ended. */
 function drain(attempt: Attempt, partial: Pick<Job, 'result' | 'usage'>): Promise<Pickup> {
   if (attempt.policy.rerun === 'always') return giveBack(attempt, partial);
-  return end(attempt, { status: 'failed', error: lostProblem(attempt), ...partial });
+  return end(attempt, { status: 'failed', error: lostProblem(attempt, true), ...partial });
 }
 
 function giveBack(attempt: Attempt, partial: Pick<Job, 'result' | 'usage'>): Promise<Pickup> {
@@ -118,12 +120,13 @@ function cancelledProblem({ job }: Attempt): Problem {
   );
 }
 
-function lostProblem({ job, policy }: Attempt): Problem {
-  const effects = job.type === 'command' ? ' The command had been started, so it may have had effects.' : '';
+function lostProblem({ job, lost }: Attempt, wasStarted: boolean): Problem {
+  const effects =
+    job.type === 'command' && wasStarted ? ' The command had been started, so it may have had effects.' : '';
   const why =
-    policy.rerun === 'beforeStart'
-      ? 'It was not started again because its rerun is beforeStart.'
-      : 'It was not started again because too many of its attempts were lost this way.';
+    lost >= limits.lostAttemptsMax
+      ? 'It was not started again because too many of its attempts were lost this way.'
+      : 'It was not started again because its rerun is beforeStart.';
   const detail = `The worker that ran job ${job.id} was lost.${effects} ${why} Check, then submit it again.`;
   return problem('worker_lost', detail);
 }

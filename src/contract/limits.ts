@@ -54,7 +54,7 @@ export const limits = {
   ttlMsMax: 30 * DAY_MS,
   delayMsMax: 30 * DAY_MS,
   attemptsMax: 20,
-  /** Attempts lost with their worker before a job is given up, so that a job which kills workers ends. */
+  /** Attempts lost with their worker, started or not, before a job is given up, so that one which kills workers ends. */
   lostAttemptsMax: 3,
   /** The wait before a counted retry: long enough for a hiccup to pass, short enough for a person to wait. */
   retryMsMin: SECOND_MS,

@@ -93,13 +93,24 @@ describe('beginning', () => {
     expect(await begin(job)).toMatchObject({ kind: 'OK', attempt: 2, prev: 'started', lost: 1 });
   });
 
-  it('knows an attempt that never started from one that did', async () => {
+  it('knows an attempt that never started from one that did, and counts it as lost too', async () => {
     const job = await createJob(log);
     await begin(job);
     await expireLease(job);
     await begin(job);
     await passNotice(job);
-    expect(await begin(job)).toMatchObject({ attempt: 2, prev: 'unstarted', lost: 0 });
+    expect(await begin(job)).toMatchObject({ attempt: 2, prev: 'unstarted', lost: 1 });
+  });
+
+  it('does not forget an attempt that started when the one after it is lost before its start', async () => {
+    const job = await createJob(log);
+    await startAttempt(log, job);
+    for (const lost of [1, 2]) {
+      await expireLease(job);
+      await begin(job);
+      await passNotice(job);
+      expect(await begin(job)).toMatchObject({ attempt: lost + 1, prev: 'started', lost });
+    }
   });
 
   it('waits for the time of the next attempt and counts the one that failed', async () => {

@@ -1,7 +1,8 @@
 -- BEGIN: a worker asks for the right to run a job. Everything else it does needs the token it gives here.
 -- KEYS state events inbox   ARGV token leaseMs noticeMs job at run channel keepBytes keepEvents
 -- NOJOB | DONE | BUSY ms | WAIT ms | EXPIRED | OK attempt prev cancel used lost
---   prev: none (first attempt) | closed (ended in order) | unstarted | started (lost with its worker)
+--   prev: none (first attempt) | closed (ended in order) | unstarted | started (both lost with their worker)
+--   An attempt that took over a started one and was lost before it started itself leaves it at `started`.
 -- A living owner is never taken by surprise: when its lease is over it is marked, and only
 -- noticeMs later taken over; any sign of life (RENEW, APPEND) clears the mark.
 local state, events, inbox = KEYS[1], KEYS[2], KEYS[3]
@@ -29,8 +30,9 @@ end
 if started == 0 and s[13] and tonumber(s[13]) <= now and cancel == '0' then return { 'EXPIRED' } end
 
 local prev = 'closed'
-if attempt == 0 then prev = 'none' elseif own then prev = (started == attempt) and 'started' or 'unstarted' end
-local lost = tonumber(s[12]) + (prev == 'started' and 1 or 0)
+if attempt == 0 then prev = 'none'
+elseif own then prev = (started == attempt or s[9] == 'started') and 'started' or 'unstarted' end
+local lost = tonumber(s[12]) + ((prev == 'started' or prev == 'unstarted') and 1 or 0)
 local withdrawn = {}
 withdraw_interactions(state, ARGV[4], attempt, ARGV[5], withdrawn)
 if #withdrawn > 0 then
