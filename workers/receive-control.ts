@@ -16,7 +16,8 @@ export interface ControlReceiver {
  * Hands the messages of a job's inbox to its command. Signals and sizes take effect at once; input waits
  * in order until the command has room for it, so a program that does not read holds up its input and
  * nothing else. Only what was handed over is said to be accepted and makes room in the inbox, which
- * bounds what waits here. Answers a function that stops it.
+ * bounds what waits here; where Redis does not hear that, it is told again until it does. Answers a
+ * function that stops it.
  */
 export function receiveControl(receiver: ControlReceiver, command: RunningCommand): () => void {
   const reception = new Reception(receiver, command);
@@ -39,6 +40,8 @@ class Reception {
   readonly #receiver: ControlReceiver;
   readonly #command: RunningCommand;
   readonly #typed: InboxEntry[] = [];
+  /** Done with, but still in the inbox, where they take the room of others. */
+  readonly #untold: InboxEntry[] = [];
   #last = '0-0';
   #looking = false;
   #lookAgain = false;
@@ -61,6 +64,7 @@ class Reception {
     this.#looking = true;
     while (this.#lookAgain && !this.#stopped) {
       this.#lookAgain = false;
+      await this.#tellAgain().catch(() => {});
       await this.#readAll().catch(() => {});
     }
     this.#looking = false;
@@ -106,8 +110,20 @@ class Reception {
   }
 
   async #forget(entry: InboxEntry): Promise<void> {
+    await this.#tell(entry).catch(() => this.#untold.push(entry));
+  }
+
+  async #tellAgain(): Promise<void> {
+    for (let [next] = this.#untold; next !== undefined; [next] = this.#untold) {
+      await this.#tell(next);
+      this.#untold.shift();
+    }
+  }
+
+  /** Makes its room free. Harmless again, where only the answer was lost. */
+  #tell(entry: InboxEntry): Promise<void> {
     const { inbox, job, identity } = this.#receiver;
-    await inbox.taken(job, identity.token, entry).catch(() => {}); // it only holds room until the attempt ends
+    return inbox.taken(job, identity.token, entry);
   }
 }
 
