@@ -40,7 +40,9 @@ async function run(services: WorkerServices, attempt: Attempt, prepared: Prepare
   });
   if (landing !== 'stored') return { kind: 'refused', landing };
   if (ending.signal.aborted) return notStarted(attempt);
-  return follow(services, attempt, await prepared.start());
+  const command = await prepared.start();
+  attempt.limits.begin();
+  return follow(services, attempt, command);
 }
 
 async function prepare(

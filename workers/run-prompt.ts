@@ -18,6 +18,7 @@ export async function runPrompt(
     data: { worker: services.id, model: spec.model },
   });
   if (landing !== 'stored') return { kind: 'refused', landing };
+  attempt.limits.begin();
   const answer = new Answer(spec.model);
   try {
     const { adapter, model } = services.adapters.find(spec.model);

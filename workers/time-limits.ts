@@ -1,6 +1,8 @@
 import type { Ending } from './ending.ts';
 
 export interface TimeLimits {
+  /** The work runs: from now on its silence counts. To be called once; one that never is has no silence. */
+  begin(): void;
   /** Something happened: the silence starts anew. */
   touch(): void;
   /** Waits; time in which we ourselves make the work wait is not its silence. */
@@ -8,24 +10,33 @@ export interface TimeLimits {
   stop(): void;
 }
 
-/** Ends an attempt that runs for longer than `timeoutMs`, or is silent for `idleTimeoutMs` (null: for ever). */
+/**
+ * Ends an attempt that lasts longer than `timeoutMs`, or whose work is silent for `idleTimeoutMs` (null: for
+ * ever). What the work said while this process stood still was no silence: it is read before anything is ended.
+ */
 export function limitTime(
   ending: Ending,
   { timeoutMs, idleTimeoutMs }: { timeoutMs: number; idleTimeoutMs: number | null },
 ): TimeLimits {
   const whole = setTimeout(() => ending.end('timeout'), timeoutMs);
-  let touchedAtMs = performance.now();
+  let touchedAtMs = 0;
   let held = 0;
   let silence: NodeJS.Timeout | undefined;
+  let secondLook: NodeJS.Immediate | undefined;
   // One timer that looks again is cheaper than one made anew for every piece of output.
-  const watch = (idleMs: number) => {
+  const watch = (idleMs: number, hasRead = false) => {
     if (held > 0) touchedAtMs = performance.now();
     const leftMs = idleMs - (performance.now() - touchedAtMs);
-    if (leftMs <= 0) ending.end('idle');
-    else silence = setTimeout(() => watch(idleMs), leftMs);
+    if (leftMs > 0) silence = setTimeout(() => watch(idleMs), leftMs);
+    // Late timers come before output that waits to be read, and immediates after it.
+    else if (!hasRead) secondLook = setImmediate(() => watch(idleMs, true));
+    else ending.end('idle');
   };
-  if (idleTimeoutMs !== null) watch(idleTimeoutMs);
   return {
+    begin: () => {
+      touchedAtMs = performance.now();
+      if (idleTimeoutMs !== null) watch(idleTimeoutMs);
+    },
     touch: () => {
       touchedAtMs = performance.now();
     },
@@ -38,6 +49,7 @@ export function limitTime(
     stop: () => {
       clearTimeout(whole);
       clearTimeout(silence);
+      clearImmediate(secondLook);
     },
   };
 }

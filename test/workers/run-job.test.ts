@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobSpec } from '../../src/contract/job.ts';
+import { createSeal } from '../../src/platform/seal.ts';
+import { EventLog } from '../../src/store/event-log.ts';
+import { createFeed } from '../../src/store/feed.ts';
+import { createInbox, createWakeListener } from '../../src/store/inbox.ts';
+import { JobRecords } from '../../src/store/job-records.ts';
+import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
+import { createAdapters } from '../../workers/adapters/registry.ts';
+import { runJob } from '../../workers/run-job.ts';
+import type { WorkerServices } from '../../workers/services.ts';
+import { workerMark } from '../../workers/terminal/worker-mark.ts';
+import { createJob } from '../support/job.ts';
+import { emptyDatabase } from '../support/redis.ts';
+import { apiKey } from '../support/service.ts';
+import { toolsWith } from './terminal/run-in-room.ts';
+
+let connection: LogConnection;
+let subscriber: ReturnType<typeof connectRedis>;
+let services: WorkerServices;
+beforeAll(async () => {
+  const url = await emptyDatabase();
+  connection = openLogConnection(url);
+  subscriber = connectRedis(url, 'subscriber');
+  await connection.ready();
+  services = {
+    id: 'w',
+    mark: workerMark(),
+    logger: pino({ level: 'silent' }),
+    log: new SlowToStart(connection, { keepBytes: 1024 * 1024, keepMs: 60_000 }),
+    records: new JobRecords(connection.redis),
+    inbox: createInbox(connection),
+    wake: createWakeListener(subscriber),
+    feed: createFeed(connection.redis),
+    seal: createSeal(apiKey),
+    adapters: createAdapters({ providers: [] }),
+    terminals: toolsWith(),
+    dataDir: mkdtempSync(join(tmpdir(), 'llmmixer-run-job-')),
+    workRoots: [],
+    environment: process.env,
+    running: new Set(),
+  };
+});
+afterAll(() => {
+  connection.close();
+  subscriber.disconnect();
+  rmSync(services.dataDir, { recursive: true });
+});
+
+const idleTimeoutMs = 3000;
+
+class SlowToStart extends EventLog {
+  override async append(...[job, request]: Parameters<EventLog['append']>) {
+    if (request.flag === 'start') await sleep(idleTimeoutMs + 500);
+    return super.append(job, request);
+  }
+}
+
+describe('a job whose start Redis is slow to store', () => {
+  it.each<JobSpec>([
+    { type: 'command', shell: 'echo done', idleTimeoutMs },
+    { type: 'prompt', model: 'demo/story', prompt: 'x', idleTimeoutMs },
+  ])('is not taken for silent before it runs: $type', async (spec) => {
+    const job = await createJob(services.log, { spec });
+    expect(await runJob(services, job)).toEqual({ done: true });
+    expect(await services.records.get(job)).toMatchObject({ status: 'succeeded', error: null });
+  });
+});
