@@ -8,6 +8,7 @@ export type EndCause = 'cancel' | 'timeout' | 'idle' | 'fenced' | 'drain';
 export class Ending {
   readonly #controller = new AbortController();
   #cause: EndCause | null = null;
+  #started = false;
   #over = false;
 
   get signal(): AbortSignal {
@@ -16,6 +17,18 @@ export class Ending {
 
   get cause(): EndCause | null {
     return this.#cause;
+  }
+
+  /** Whether its work has begun. */
+  get hasStarted(): boolean {
+    return this.#started;
+  }
+
+  /** Asked in the step in which the work begins; false where the attempt was ended before, so it must not. */
+  start(): boolean {
+    if (this.#over) return false;
+    this.#started = true;
+    return true;
   }
 
   /** Has no effect after an earlier cause, or after the attempt ended by itself. */

@@ -57,7 +57,7 @@ function finishByCause(
         ),
       });
     case 'drain':
-      return outcome === null ? giveBack(attempt, partial) : drain(attempt, partial);
+      return attempt.ending.hasStarted ? drain(attempt, partial) : giveBack(attempt, partial);
     default:
       return assertNever(cause);
   }

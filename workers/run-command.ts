@@ -1,6 +1,6 @@
 import type { CommandResult, CommandSpec } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
-import { type Problem, ProblemError, problem } from '../src/contract/problem.ts';
+import { ProblemError, problem } from '../src/contract/problem.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 import { OutputDecoder } from './decode-output.ts';
 import { receiveControl } from './receive-control.ts';
@@ -11,12 +11,15 @@ import type { CommandExit, OutputChunk, RunningCommand } from './terminal/termin
 import { openWorkspace } from './terminal/workspace.ts';
 import { untilRedisAnswers } from './until-redis-answers.ts';
 
-/** Runs a command to its end: everything it writes becomes events, everything sent to it its input. */
+/**
+ * Runs a command to its end: everything it writes becomes events, everything sent to it its input. Null:
+ * ended before it began.
+ */
 export async function runCommand(
   services: WorkerServices,
   attempt: Attempt,
   spec: CommandSpec,
-): Promise<Outcome> {
+): Promise<Outcome | null> {
   try {
     const prepared = await prepare(services, attempt, spec);
     try {
@@ -31,15 +34,20 @@ export async function runCommand(
 }
 
 /** Tells of the start, and only then starts. */
-async function run(services: WorkerServices, attempt: Attempt, prepared: PreparedLaunch): Promise<Outcome> {
+async function run(
+  services: WorkerServices,
+  attempt: Attempt,
+  prepared: PreparedLaunch,
+): Promise<Outcome | null> {
   const { publisher, ending } = attempt;
   const { terminal, note } = prepared;
+  if (ending.signal.aborted) return null;
   const landing = await publisher.start({
     type: 'job.started',
     data: { worker: services.id, terminal, sandbox: 'none', ...(note === undefined ? {} : { note }) },
   });
   if (landing !== 'stored') return { kind: 'refused', landing };
-  if (ending.signal.aborted) return notStarted(attempt);
+  if (!ending.start()) return null;
   const command = await prepared.start();
   attempt.limits.begin();
   return follow(services, attempt, command);
@@ -161,9 +169,4 @@ function openSecrets(open: () => Record<string, string>, job: string): Record<st
       { cause: error },
     );
   }
-}
-
-function notStarted({ job }: Attempt): Outcome {
-  const error: Problem = problem('spawn_failed', `Job ${job.id} was stopped before its command was started.`);
-  return { kind: 'failed', error, result: null, usage: null };
 }

@@ -7,7 +7,7 @@ import { expireJob } from '../src/store/expire-job.ts';
 import type { Pickup } from '../src/store/job-queue.ts';
 import type { BeginAnswer } from '../src/store/ports.ts';
 import type { Attempt, Outcome } from './attempt.ts';
-import { Ending } from './ending.ts';
+import type { Ending } from './ending.ts';
 import { finishAttempt } from './finish-attempt.ts';
 import { keepLease } from './keep-lease.ts';
 import { EventPublisher } from './publish-events.ts';
@@ -20,9 +20,13 @@ import { untilRedisAnswers } from './until-redis-answers.ts';
 
 /**
  * Runs a job that BullMQ offered. The job's own log decides whether it may run at all: an offer may be
- * a repetition, come too early, or come while another worker still runs the job.
+ * a repetition, come too early, or come while another worker still runs the job. `ending` ends the attempt
+ * from outside, also before it is one: then what was begun is given back.
  */
-export async function runJob(services: WorkerServices, job: string): Promise<Pickup> {
+export async function runJob(
+  services: WorkerServices,
+  { job, ending }: { job: string; ending: Ending },
+): Promise<Pickup> {
   const token = randomBytes(16).toString('hex');
   const begun = await untilRedisAnswers(services, () =>
     services.log.begin(job, token, new Date().toISOString()),
@@ -39,7 +43,7 @@ export async function runJob(services: WorkerServices, job: string): Promise<Pic
     case 'WAIT':
       return { done: false, againInMs: begun.ms };
     case 'OK':
-      return runAttempt(services, job, { token, begun });
+      return runAttempt(services, job, { token, begun, ending });
     default:
       return assertNever(begun);
   }
@@ -50,13 +54,12 @@ type Begun = Extract<BeginAnswer, { kind: 'OK' }>;
 async function runAttempt(
   services: WorkerServices,
   id: string,
-  { token, begun }: { token: string; begun: Begun },
+  { token, begun, ending }: { token: string; begun: Begun; ending: Ending },
 ): Promise<Pickup> {
   const job = await untilRedisAnswers(services, () => services.records.get(id));
   if (job === null) return { done: true };
   const policy = jobPolicy(job.spec);
   const identity = { attempt: begun.attempt, token };
-  const ending = new Ending();
   const publisher = openPublisher(services, { id, identity, ending });
   const attempt: Attempt = {
     job,
@@ -69,7 +72,6 @@ async function runAttempt(
     limits: limitTime(ending, policy),
   };
   const stopRenewing = keepLease(services, id, { identity, ending });
-  services.running.add(ending);
   try {
     if (begun.cancel) ending.end('cancel');
     const outcome = await work(services, attempt, begun).catch((error: unknown) =>
@@ -79,7 +81,6 @@ async function runAttempt(
     if (pickup.done) await tidy(services, id);
     return pickup;
   } finally {
-    services.running.delete(ending);
     stopRenewing();
     attempt.limits.stop();
     publisher.abandon();

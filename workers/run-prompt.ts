@@ -6,18 +6,19 @@ import { AdapterFailure, type PromptPart, type PromptRequest } from './adapter.t
 import type { Attempt, Outcome } from './attempt.ts';
 import type { WorkerServices } from './services.ts';
 
-/** Runs a prompt: one streamed model call, every part of it an event. */
+/** Runs a prompt: one streamed model call, every part of it an event. Null: ended before it began. */
 export async function runPrompt(
   services: WorkerServices,
   attempt: Attempt,
   spec: PromptSpec,
-): Promise<Outcome> {
+): Promise<Outcome | null> {
   const { publisher, ending } = attempt;
   const landing = await publisher.start({
     type: 'job.started',
     data: { worker: services.id, model: spec.model },
   });
   if (landing !== 'stored') return { kind: 'refused', landing };
+  if (!ending.start()) return null;
   attempt.limits.begin();
   const answer = new Answer(spec.model);
   try {

@@ -14,6 +14,7 @@ import { connectRedis, openLogConnection } from '../src/store/redis.ts';
 import { createWorkerRegistry, type WorkerRegistry } from '../src/store/worker-registry.ts';
 import { createAdapters } from './adapters/registry.ts';
 import { runJob } from './run-job.ts';
+import { RunningAttempts } from './running-attempts.ts';
 import type { WorkerServices } from './services.ts';
 import { reapOrphans } from './terminal/reap-orphans.ts';
 import { createTerminalTools } from './terminal/terminal-tools.ts';
@@ -57,8 +58,7 @@ export async function serveWorker(
   const beating = beatRegularly(services, { workers, config, terminals });
   const consumer = consumeQueue(redisUrl, {
     concurrency: config.concurrency,
-    // One more job may arrive after the pause; it is left for another worker.
-    run: async (job) => (stop.aborted ? { done: false, againInMs: 0 } : runJob(services, job)),
+    run: (job) => services.running.pickUp((ending) => runJob(services, { job, ending })),
     onFault: (job, error) =>
       logger.error({ err: error, job }, 'a job cannot be run; it is offered again later'),
     onError: (error) => logger.debug({ err: error }, 'the queue reports'),
@@ -103,7 +103,7 @@ function createServices(
     dataDir: config.dataDir,
     workRoots: config.workRoots,
     environment,
-    running: new Set(),
+    running: new RunningAttempts(),
   };
 }
 
@@ -130,26 +130,22 @@ function beatRegularly(
   };
 }
 
-/** Takes nothing new, gives what runs its time, ends the rest, and waits until all of it has ended. */
+/**
+ * Takes nothing new and gives back what has not started, gives the rest its time, ends what is left, and waits
+ * until all of it has ended.
+ */
 async function drain(
   { running, logger }: WorkerServices,
   consumer: QueueConsumer,
   drainMs: number,
 ): Promise<void> {
+  running.stop();
   await consumer.pause().catch(() => {});
   if (running.size > 0)
     logger.info({ jobs: running.size, drainMs }, 'stopping: waiting for the jobs that run');
-  const deadline = performance.now() + drainMs;
-  while (running.size > 0 && performance.now() < deadline) await pause(50);
-  for (const ending of running) ending.end('drain');
+  await running.finish(drainMs);
   await consumer.close(closeMsMax);
 }
 
 /** Time for terminate's graces; a Redis that is away must not keep the process. */
 const closeMsMax = limits.interruptGraceMs + limits.terminateGraceMs + 2000;
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
-}

@@ -5,7 +5,7 @@ import type { Feed } from '../src/store/feed.ts';
 import type { Inbox, WakeListener } from '../src/store/inbox.ts';
 import type { JobRecords } from '../src/store/job-records.ts';
 import type { Adapters } from './adapters/registry.ts';
-import type { Ending } from './ending.ts';
+import type { RunningAttempts } from './running-attempts.ts';
 import type { TerminalTools } from './terminal/terminal-tools.ts';
 
 /** Everything an attempt stands on, made once by the door and handed down. */
@@ -27,6 +27,5 @@ export interface WorkerServices {
   workRoots: readonly string[];
   /** The environment of this process, from which commands get the harmless part. */
   environment: Readonly<Record<string, string | undefined>>;
-  /** Attempts that run now, by their pickup: never by job, which may be picked up twice. */
-  running: Set<Ending>;
+  running: RunningAttempts;
 }

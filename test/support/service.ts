@@ -18,7 +18,8 @@ export interface TestService {
   config: Config;
   /** Starts another API process (in this one) on the same Redis. */
   addApi(): Promise<{ baseUrl: string; close(): Promise<void> }>;
-  addWorker(): Promise<{ close(): Promise<void> }>;
+  /** Starts a worker; `own` is what it has for itself. */
+  addWorker(own?: { redisUrl?: string; drainMs?: number }): Promise<{ close(): Promise<void> }>;
   request(
     path: string,
     options?: { body?: unknown; method?: string; headers?: Record<string, string> },
@@ -77,8 +78,10 @@ export async function startService(
     const api = await start((stop) => serveApi({ config, redisUrl, apiKey, version: '0.0.0', log, stop }));
     return { ...api, baseUrl: api.ready.address };
   };
-  const addWorker = () =>
-    start((stop) => serveWorker({ config, redisUrl, apiKey, log, environment: process.env, stop }));
+  const addWorker: TestService['addWorker'] = (own = {}) => {
+    const worker = { redisUrl, config: { ...config, drainMs: own.drainMs ?? config.drainMs }, ...own };
+    return start((stop) => serveWorker({ ...worker, apiKey, log, environment: process.env, stop }));
+  };
 
   const { ready, baseUrl } = await addApi();
   for (let count = 0; count < (options.workers ?? 1); count += 1) await addWorker();

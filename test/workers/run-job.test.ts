@@ -12,7 +12,9 @@ import { createInbox, createWakeListener } from '../../src/store/inbox.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
 import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
 import { createAdapters } from '../../workers/adapters/registry.ts';
+import { Ending } from '../../workers/ending.ts';
 import { runJob } from '../../workers/run-job.ts';
+import { RunningAttempts } from '../../workers/running-attempts.ts';
 import type { WorkerServices } from '../../workers/services.ts';
 import { workerMark } from '../../workers/terminal/worker-mark.ts';
 import { createJob } from '../support/job.ts';
@@ -43,7 +45,7 @@ beforeAll(async () => {
     dataDir: mkdtempSync(join(tmpdir(), 'llmmixer-run-job-')),
     workRoots: [],
     environment: process.env,
-    running: new Set(),
+    running: new RunningAttempts(),
   };
 });
 afterAll(() => {
@@ -67,7 +69,7 @@ describe('a job whose start Redis is slow to store', () => {
     { type: 'prompt', model: 'demo/story', prompt: 'x', idleTimeoutMs },
   ])('is not taken for silent before it runs: $type', async (spec) => {
     const job = await createJob(services.log, { spec });
-    expect(await runJob(services, job)).toEqual({ done: true });
+    expect(await runJob(services, { job, ending: new Ending() })).toEqual({ done: true });
     expect(await services.records.get(job)).toMatchObject({ status: 'succeeded', error: null });
   });
 });
