@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { TerminalKind } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
 import type { Config } from '../src/platform/config.ts';
+import { makeDataFolder } from '../src/platform/data-folder.ts';
 import { createSeal } from '../src/platform/seal.ts';
 import { EventLog } from '../src/store/event-log.ts';
 import { createFeed } from '../src/store/feed.ts';
@@ -41,11 +42,13 @@ export interface WorkerReady {
 /**
  * Runs one worker process until `stop` aborts: takes jobs, and on the way out lets those that run finish
  * for `config.drainMs` before it ends them. `closed` settles when nothing of it is left.
+ * @throws {StartError} when there can be no folder for the workspaces of jobs.
  */
 export async function serveWorker(
   options: ServeWorkerOptions,
 ): Promise<{ ready: WorkerReady; closed: Promise<void> }> {
   const { config, redisUrl, log: logger, stop } = options;
+  makeDataFolder(config.dataDir, 'workspaces');
   const connection = openLogConnection(redisUrl);
   const subscriber = connectRedis(redisUrl, 'subscriber');
   subscriber.on('error', () => {}); // reconnects by itself

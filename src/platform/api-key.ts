@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDataFolder } from './data-folder.ts';
 import { errorCode } from './error-code.ts';
 import { exitCodes, StartError } from './start-error.ts';
 
@@ -26,6 +27,7 @@ export async function ensureApiKey(options: { dataDir: string; configured: strin
     const key = (await readKey(file)) ?? (await makeKey(dataDir, file));
     if (/^[\x21-\x7e]+$/.test(key)) return { key, file };
   } catch (error) {
+    if (error instanceof StartError) throw error;
     throw new StartError(
       exitCodes.misconfigured,
       `The key file ${file} cannot be used (${errorCode(error)}).`,
@@ -51,7 +53,7 @@ async function readKey(file: string): Promise<string | null> {
 
 /** Written apart and linked: who comes second finds a whole key, and uses it. */
 async function makeKey(dataDir: string, file: string): Promise<string> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  makeDataFolder(dataDir);
   const draft = `${file}.${randomUUID()}`;
   const key = `llmx_${randomBytes(idBytes).toString('hex')}_${randomBytes(secretBytes).toString('base64url')}`;
   await writeFile(draft, `${key}\n`, { mode: 0o600, flag: 'wx' });

@@ -1,9 +1,10 @@
-import { access, constants, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
 import { Apt } from './apt.ts';
 import { withLockFile } from './lock-file.ts';
+import { makeFolder } from './make-folder.ts';
 import { type RedisServer, whyUnusable } from './redis-server.ts';
 import { exitCodes, StartError } from './start-error.ts';
 
@@ -48,8 +49,8 @@ export async function fetchRedisServer(options: {
   const { cacheDir, log } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limits.packageFetchMsMax)]);
   const place = await cachePlace(cacheDir);
-  await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   try {
+    makeFolder(cacheDir);
     return await withLockFile(
       join(cacheDir, 'redis.lock'),
       () => bring({ cacheDir, place, log, signal }),

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { chmod, lstat, mkdir, readFile, realpath, rename, writeFile } from 'node:fs/promises';
+import { chmod, lstat, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { limits } from '../contract/limits.ts';
-import { errorCode } from './error-code.ts';
+import { dataFolderFault } from './data-folder.ts';
+import { makeFolder } from './make-folder.ts';
 import { exitCodes, StartError } from './start-error.ts';
 
 /** Where everything of the private Redis of one data folder is. */
@@ -31,14 +32,10 @@ export interface RedisRecord {
 export async function openRedisFolder(dataDir: string): Promise<RedisFolder> {
   const wanted = join(dataDir, 'redis');
   try {
-    await mkdir(wanted, { recursive: true, mode: 0o700 });
+    makeFolder(wanted);
     await chmod(wanted, 0o700);
   } catch (error) {
-    throw new StartError(
-      exitCodes.misconfigured,
-      `The data folder ${dataDir} cannot be made or entered (${errorCode(error)}); set LLMMIXER_DATA_DIR to one that can.`,
-      { cause: error },
-    );
+    throw dataFolderFault(dataDir, error);
   }
   // One folder under two names would be two servers on the same files.
   const path = await realpath(wanted);
@@ -74,7 +71,7 @@ export async function chooseSocketPath(folder: RedisFolder): Promise<string> {
   if (Buffer.byteLength(near) <= limits.socketPathBytesMax) return near;
   const digest = createHash('sha256').update(folder.path).digest('hex').slice(0, 16);
   const far = join(tmpdir(), `llmmixer-${digest}`);
-  await mkdir(far, { recursive: true, mode: 0o700 });
+  makeFolder(far);
   // Anyone may make folders there, so a foreign one must not be trusted with the socket.
   const found = await lstat(far);
   if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o077) !== 0)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 import { isAlive, processIdentity } from './process-identity.ts';
 
 /**
@@ -18,7 +19,7 @@ export interface RedisHolders {
 export function createRedisHolders(folder: string): RedisHolders {
   return {
     async enter() {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
       const holder = `${await processIdentity(process.pid)}-${randomUUID()}`;
       await writeFile(join(folder, holder), '', { mode: 0o600 });
       return holder;

@@ -1,6 +1,7 @@
-import { mkdirSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, sep } from 'node:path';
 import { ProblemError } from '../../src/contract/problem.ts';
+import { makeFolder } from '../../src/platform/make-folder.ts';
 
 export interface WorkspaceOptions {
   /** Absolute path of the service's data folder. */
@@ -23,7 +24,7 @@ export function openWorkspace({ dataDir, jobId, cwd, workRoots }: WorkspaceOptio
   workspace: string;
   cwd: string;
 } {
-  const workspace = makeFolder(join(dataDir, 'workspaces', jobId));
+  const workspace = makeWorkspace(join(dataDir, 'workspaces', jobId));
   if (cwd === undefined) return { workspace, cwd: workspace };
   const asked = realFolder(isAbsolute(cwd) ? cwd : join(workspace, cwd), cwd);
   const allowed = isAbsolute(cwd) ? [workspace, ...workRoots.flatMap(realRoot)] : [workspace];
@@ -36,9 +37,9 @@ export function openWorkspace({ dataDir, jobId, cwd, workRoots }: WorkspaceOptio
   );
 }
 
-function makeFolder(path: string): string {
+function makeWorkspace(path: string): string {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
     return realpathSync(path);
   } catch (cause) {
     const detail = `The workspace "${path}" could not be made. Check the data folder's space and permissions.`;
