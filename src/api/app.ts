@@ -9,6 +9,7 @@ import { FeedEvent, JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { webSocketProtocol } from '../contract/stream.ts';
+import { errorCode } from '../platform/error-code.ts';
 import { type AuthOptions, hostProblem, installAuth } from './auth.ts';
 import { answerClientError, endWithProblem } from './client-error.ts';
 import { installProblemHandler, sendProblem, toProblemError } from './problem-handler.ts';
@@ -98,6 +99,14 @@ async function acceptWebSockets(app: FastifyInstance): Promise<void> {
       handleProtocols: (offered) => (offered.has(webSocketProtocol) ? webSocketProtocol : false),
     },
     preClose: (done) => done(), // the hook of the application says goodbye first
+    errorHandler: (error, socket, request) => {
+      const code = errorCode(error);
+      // What a client does wrong is a refusal: the socket is being closed already, with a code that says why.
+      if (code?.startsWith('WS_ERR_'))
+        return request.log.debug({ code }, `a WebSocket is closed: ${error.message}`);
+      request.log.error({ err: error }, 'a WebSocket failed in a way the service does not know');
+      socket.terminate();
+    },
   });
   app.websocketServer.on('wsClientError', (error, socket) =>
     endWithProblem(socket, 'malformed_request', `The WebSocket handshake is not valid: ${error.message}.`),

@@ -1,10 +1,16 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { limits } from '../../src/contract/limits.ts';
 import { apiKey, startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
+const told: { level: number; code?: string; err?: unknown }[] = [];
 beforeAll(async () => {
-  service = await startService({ workers: 0 });
+  const log = pino({ level: 'debug' }, { write: (line) => void told.push(JSON.parse(line)) });
+  service = await startService({ workers: 0, log });
 });
 afterAll(() => service.close());
 
@@ -52,6 +58,31 @@ test('426 names the protocol to upgrade to', async () => {
   expect([response.status, response.headers.get('upgrade')]).toEqual([426, 'websocket']);
   expect((await response.json()).detail).toContain('llmmixer.v1');
 });
+
+test.each([
+  [
+    'is too large',
+    Buffer.alloc(limits.webSocketMessageBytesMax + 1, 'x'),
+    1009,
+    'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  ],
+  ['is not UTF-8', Buffer.from([0xff]), 1007, 'WS_ERR_INVALID_UTF8'],
+])(
+  'a WebSocket message that %s is told to its sender, and is no fault of the service in its log',
+  async (_, message, close, code) => {
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const socket = new WebSocket(`${service.baseUrl.replace('http', 'ws')}/v1/ws`, 'llmmixer.v1', {
+      headers,
+    });
+    await once(socket, 'open');
+    told.length = 0;
+    socket.send(message, { binary: false });
+    expect((await once(socket, 'close'))[0]).toBe(close);
+    expect(told.filter(({ level }) => level >= 40)).toEqual([]);
+    expect(told.filter((line) => line.code === code)).toHaveLength(1);
+    expect(told.filter(({ err }) => err !== undefined)).toEqual([]);
+  },
+);
 
 /** Sends bytes as they are, and answers what came back. */
 function exchange(request: string): Promise<{ head: string; body: string }> {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type ApiReady, serveApi } from '../../src/api/serve.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job, JobSubmission } from '../../src/contract/job.ts';
@@ -35,7 +35,7 @@ export interface TestService {
 
 /** The whole service on a real Redis: one API and `workers` workers, in this process, on a free port. */
 export async function startService(
-  options: { workers?: number; config?: Partial<Config>; redisUrl?: string } = {},
+  options: { workers?: number; config?: Partial<Config>; redisUrl?: string; log?: Logger } = {},
 ): Promise<TestService> {
   const dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-test-'));
   const redisUrl = options.redisUrl ?? (await emptyDatabase());
@@ -59,7 +59,7 @@ export async function startService(
     drainMs: 0,
     ...options.config,
   };
-  const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
+  const log = options.log ?? pino({ level: process.env.TEST_LOG ?? 'silent' });
   const closers: (() => Promise<void>)[] = [];
 
   const start = async <Ready>(
