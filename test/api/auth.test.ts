@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
+import { freePort } from '../support/free-port.ts';
 import { apiKey, startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -204,7 +205,7 @@ describe('the one-time link', () => {
   });
 
   it('makes a cookie for https only where the service is published by https', async () => {
-    const published = { publicUrl: 'https://mixer.example', port: port + 1 };
+    const published = { publicUrl: 'https://mixer.example', port: await freePort() };
     const own = await startService({ workers: 0, config: published, redisUrl: service.redisUrl });
     const token = new URL(own.ready.loginLink ?? '').searchParams.get('token') ?? '';
     const answer = await fetch(`http://127.0.0.1:${published.port}/login`, {

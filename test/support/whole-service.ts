@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job, JobSubmission } from '../../src/contract/job.ts';
+import { freePort } from './free-port.ts';
 import { startLlmmixer } from './llmmixer-process.ts';
 
 /** `llmmixer up` in processes of its own with a private Redis, for tests that kill parts of it. */
@@ -78,12 +78,4 @@ export function isAlive(pid: number): boolean {
 
 function isPart(command: string, part: 'api' | 'worker' | 'redis'): boolean {
   return part === 'redis' ? /redis-server|valkey-server/.test(command) : command.includes(`main.ts ${part}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
