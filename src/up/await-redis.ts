@@ -8,12 +8,11 @@ export interface AwaitRedisOptions {
   origin: string;
   /** The longest wait, in milliseconds. */
   withinMs: number;
+  /** How long nothing is said, in milliseconds; a Redis that is there needs less than the default of 500. */
+  silenceMs?: number;
   log: Pick<Logger, 'warn'>;
   signal: AbortSignal;
 }
-
-/** A Redis that is there needs less; whoever waits longer is told why. */
-const silenceMs = 500;
 
 /**
  * Returns once the Redis at `url` has answered and has the database asked for.
@@ -21,7 +20,7 @@ const silenceMs = 500;
  * aborts first.
  */
 export async function awaitRedis(options: AwaitRedisOptions): Promise<void> {
-  const { url, origin, withinMs, log, signal } = options;
+  const { url, origin, withinMs, silenceMs = 500, log, signal } = options;
   const connection = openLogConnection(url);
   let fault = 'no connection';
   connection.redis.on('error', (error: Error & { code?: string }) => {

@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findRedisServer } from '../../src/platform/find-redis-server.ts';
 import { ensurePrivateRedis, type PrivateRedis } from '../../src/platform/private-redis.ts';
 import { isAlive, processIdentity } from '../../src/platform/process-identity.ts';
 import { probeRedis } from '../../src/platform/redis-probe.ts';
-import { testCacheDir } from '../support/private-redis.ts';
+import { slowRedisServer, testCacheDir } from '../support/private-redis.ts';
+import { listProcesses } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 const holderProgram = fileURLToPath(new URL('../fixtures/hold-private-redis.ts', import.meta.url));
@@ -59,11 +59,15 @@ test('finds the Redis of the data folder alive, and only the last holder to leav
   expect(await isAlive(server)).toBe(false);
 });
 
-test('two processes that start at once share one server', async () => {
-  const programs = [await startHolder(), await startHolder(), await startHolder()];
+test('three processes that start at once share one server', async () => {
+  // Long enough for all three to come while there is none yet.
+  const redisServer = await slowRedisServer({ folder: dataDir, seconds: 0, versionSeconds: 2 });
+  const programs = await Promise.all(Array.from({ length: 3 }, () => startHolder(redisServer)));
   const servers = new Set<string>();
   for (const program of programs) servers.add(await serverIdentity(program.url));
   expect(servers.size).toBe(1);
+  const running = (await listProcesses()).filter(({ command }) => command.includes(`${dataDir}/redis`));
+  expect(running).toEqual([expect.objectContaining({ pid: Number([...servers][0]?.split('-')[0]) })]);
 });
 
 test('a killed holder counts for nothing: the server outlives it, and the last living one stops it', async () => {
@@ -95,7 +99,7 @@ test('a killed Redis comes back at the same address with its data', async () => 
 });
 
 test('a holder that leaves while it starts the server anew leaves it to the others', async () => {
-  const redisServer = await slowServer();
+  const redisServer = await slowRedisServer({ folder: dataDir, seconds: 3 });
   const first = await hold({ redisServer });
   const second = await startHolder(redisServer);
   const killed = await serverIdentity(first.url);
@@ -110,7 +114,10 @@ test('a holder that leaves while it starts the server anew leaves it to the othe
 
 test('a start that is given up leaves no server behind', async () => {
   const giveUp = new AbortController();
-  const start = hold({ redisServer: await slowServer(), signal: giveUp.signal });
+  const start = hold({
+    redisServer: await slowRedisServer({ folder: dataDir, seconds: 30 }),
+    signal: giveUp.signal,
+  });
   const failed = expect(start).rejects.toThrow(/aborted/);
   await until(async () => (await recordedServer()) !== '', 'the server is starting');
   giveUp.abort();
@@ -170,22 +177,6 @@ async function hold(options: { redisServer?: string; signal?: AbortSignal } = {}
   });
   open.push(redis);
   return redis;
-}
-
-/** A real server that takes its time before it listens. */
-async function slowServer(): Promise<string> {
-  const { path, argv0, libraryPath } = await findRedisServer({
-    configured: process.env.LLMMIXER_REDIS_SERVER ?? null,
-    searchPath: process.env.PATH ?? '',
-    cacheDir: testCacheDir(),
-    log,
-    signal: AbortSignal.timeout(60_000),
-  });
-  const program = join(dataDir, 'slow-redis');
-  const libraries = libraryPath === null ? '' : `export LD_LIBRARY_PATH='${libraryPath}'\n`;
-  const start = `[ "$1" = --version ] || sleep 1\nexec -a '${argv0}' '${path}' "$@"\n`;
-  await writeFile(program, `#!/bin/bash\n${libraries}${start}`, { mode: 0o700 });
-  return program;
 }
 
 /** The server that was started last, as its starter recorded it; empty before the first. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -29,14 +29,7 @@ export function testCacheDir(): string {
 }
 
 export async function startTestRedis(): Promise<TestRedis> {
-  const signal = AbortSignal.timeout(120_000);
-  const server = await findRedisServer({
-    configured: process.env.LLMMIXER_REDIS_SERVER ?? null,
-    searchPath: process.env.PATH ?? '',
-    cacheDir: testCacheDir(),
-    log: pino({ level: 'warn' }, pino.destination(2)),
-    signal,
-  });
+  const server = await findTestServer();
   const folder = await mkdtemp(join(tmpdir(), 'llmmixer-redis-'));
   const socketPath = join(folder, 's');
   const start = (): Promise<number> =>
@@ -71,4 +64,30 @@ export async function startTestRedis(): Promise<TestRedis> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A program in `folder` that is a real server, but takes its time before it listens, or tells its version. */
+export async function slowRedisServer(options: {
+  folder: string;
+  seconds: number;
+  versionSeconds?: number;
+}): Promise<string> {
+  const { folder, seconds, versionSeconds = 0 } = options;
+  const { path, argv0, libraryPath } = await findTestServer();
+  const program = join(folder, 'slow-redis');
+  const libraries = libraryPath === null ? '' : `export LD_LIBRARY_PATH='${libraryPath}'\n`;
+  const wait = `if [ "$1" = --version ]; then sleep ${versionSeconds}; else sleep ${seconds}; fi\n`;
+  const start = `exec -a '${argv0}' '${path}' "$@"\n`;
+  await writeFile(program, `#!/bin/bash\n${libraries}${wait}${start}`, { mode: 0o700 });
+  return program;
+}
+
+function findTestServer() {
+  return findRedisServer({
+    configured: process.env.LLMMIXER_REDIS_SERVER ?? null,
+    searchPath: process.env.PATH ?? '',
+    cacheDir: testCacheDir(),
+    log: pino({ level: 'warn' }, pino.destination(2)),
+    signal: AbortSignal.timeout(120_000),
+  });
 }

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { type Llmmixer, startLlmmixer } from '../support/llmmixer-process.ts';
+import { slowRedisServer } from '../support/private-redis.ts';
 import { listProcesses, type SeenProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
@@ -75,7 +77,7 @@ test.each([[['up']], [['api']], [['worker']]])(
 );
 
 test('SIGTERM during the start stops it cleanly too', async () => {
-  const up = start();
+  const up = start({ LLMMIXER_REDIS_SERVER: await slowRedisServer({ folder: dataDir, seconds: 30 }) });
   await until(async () => (await up.children()).length > 0, 'the start is under way');
   expect(await up.end('SIGTERM')).toBe(0);
   expect(up.output()).toBe('');
@@ -87,20 +89,24 @@ test('a worker, an API and a Redis that are killed come back, each said in one l
   const before = await up.children();
   expect(before.map(role).sort()).toEqual(['api', 'redis', 'worker', 'worker']);
   for (const each of before) process.kill(each.pid, 'SIGKILL');
-  await until(async () => {
-    const healthy = await fetch(`${address}/healthz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    const now = await up.children();
-    const fresh = now.filter(({ pid }) => before.every((old) => old.pid !== pid));
-    return healthy && fresh.map(role).sort().join() === 'api,redis,worker,worker';
-  }, 'all four run again');
+  await until(
+    async () => {
+      const healthy = await fetch(`${address}/healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+      const now = await up.children();
+      const fresh = now.filter(({ pid }) => before.every((old) => old.pid !== pid));
+      return healthy && fresh.map(role).sort().join() === 'api,redis,worker,worker';
+    },
+    'all four run again',
+    60_000,
+  );
+  expect(await up.end('SIGINT')).toBe(0);
   expect(lines(up, 'the API ended (SIGKILL)')).toHaveLength(1);
   expect(lines(up, 'worker 1 ended (SIGKILL)')).toHaveLength(1);
   expect(lines(up, 'worker 2 ended (SIGKILL)')).toHaveLength(1);
   expect(lines(up, 'the private Redis is gone')).toHaveLength(1);
-  expect(await up.end('SIGINT')).toBe(0);
 }, 120_000);
 
 test('when up itself is killed its children end by themselves, and the next up finds Redis alive', async () => {
@@ -181,14 +187,6 @@ async function ours(): Promise<SeenProcess[]> {
 }
 /** Processes seen below a root once stay ours when the root is gone. */
 const adopted = new Set<number>();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server);
-  server.close();
-  return port;
-}
 
 function portOf(server: Server): number {
   const address = server.address();
