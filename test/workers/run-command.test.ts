@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Attempt, Outcome } from '../../workers/attempt.ts';
+import { Ending } from '../../workers/ending.ts';
+import { runCommand } from '../../workers/run-command.ts';
+import type { WorkerServices } from '../../workers/services.ts';
+import type { CommandExit, RunningCommand } from '../../workers/terminal/terminal.ts';
+import { limitTime } from '../../workers/time-limits.ts';
+
+let start: () => Promise<RunningCommand>;
+vi.mock('../../workers/terminal/launch.ts', () => ({
+  prepareLaunch: async () => ({ terminal: 'pipe', start: () => start(), discard: () => {} }),
+}));
+
+let dataDir: string;
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-run-command-'));
+});
+afterEach(() => rmSync(dataDir, { recursive: true }));
+
+it('a timeout comes too late for a command that has ended, though its leftovers have not', async () => {
+  const ended: CommandExit = { exitCode: 0, signal: null };
+  const exit = Promise.withResolvers<CommandExit>();
+  const terminate = vi.fn();
+  const { ending, outcome } = await run({ exited: Promise.resolve(ended), exit: exit.promise, terminate });
+  ending.end('timeout');
+  expect(terminate).not.toHaveBeenCalled();
+  exit.resolve(ended);
+  expect(await outcome).toMatchObject({ kind: 'succeeded', result: { exitCode: 0 } });
+  expect(ending.settle()).toBeNull();
+});
+
+it('a timeout ends a command that still runs, and is what it ended by', async () => {
+  const exit = Promise.withResolvers<CommandExit>();
+  const terminate = vi.fn(() => exit.resolve({ exitCode: null, signal: 'SIGINT' }));
+  const { ending, outcome } = await run({ exited: exit.promise, exit: exit.promise, terminate });
+  expect(terminate).not.toHaveBeenCalled();
+  ending.end('timeout');
+  expect(terminate).toHaveBeenCalledWith({ kill: false });
+  expect(await outcome).toMatchObject({ kind: 'failed', result: { signal: 'SIGINT' } });
+  expect(ending.settle()).toBe('timeout');
+});
+
+type Ends = Pick<RunningCommand, 'exited' | 'exit' | 'terminate'>;
+
+/** Runs a command that ends like this; answers once it has been started and is followed. */
+async function run(ends: Ends): Promise<{ ending: Ending; outcome: Promise<Outcome> }> {
+  const started = Promise.withResolvers<void>();
+  start = async () => {
+    started.resolve();
+    return fakeCommand(ends);
+  };
+  const services = {
+    id: 'w',
+    dataDir,
+    workRoots: [],
+    environment: {},
+    log: { connection: { ready: async () => {} } },
+    records: { extra: async () => null },
+    inbox: { read: async () => [] },
+    wake: { listen: () => () => {} },
+  };
+  const ending = new Ending();
+  const limits = limitTime(ending, { timeoutMs: 60_000, idleTimeoutMs: null });
+  const attempt = {
+    job: { id: 'job_01jc0000000000000000000000' },
+    identity: { attempt: 1, token: 'token' },
+    publisher: { start: async () => 'stored' },
+    ending,
+    limits,
+  };
+  const outcome = runCommand(services as unknown as WorkerServices, attempt as unknown as Attempt, {
+    type: 'command',
+    shell: 'true',
+  }).finally(() => limits.stop());
+  await started.promise;
+  await turn();
+  return { ending, outcome };
+}
+
+/** A command without output. */
+function fakeCommand(ends: Ends): RunningCommand {
+  return {
+    pid: 0,
+    terminal: 'pipe',
+    note: undefined,
+    output: (async function* () {})(),
+    inputRoom: () => Number.MAX_SAFE_INTEGER,
+    write: () => false,
+    endInput: () => {},
+    resize: () => false,
+    signal: () => {},
+    ...ends,
+  };
+}
