@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobEvent } from '../../src/contract/event.ts';
 import { outputOf } from '../support/service.ts';
 import { isAlive, startWholeService, type WholeService } from '../support/whole-service.ts';
 
@@ -18,29 +19,31 @@ afterAll(async () => {
 
 describe('a worker that hangs past its lease', () => {
   it('loses its job to another, which ends the old run before it begins its own, and nothing late is stored', async () => {
-    // Each run leaves a file with its own pid; only one of them may live at any time.
+    // Each run writes its pid for as long as it lives, so the file shows in which order they lived.
     const { id } = await service.submit({
       type: 'command',
-      shell: `touch ${root}/$$; echo run; exec sleep 40`,
+      shell: `echo run; while :; do echo $$ >> ${root}/pulse; sleep 0.02; done`,
       cwd: root,
       rerun: 'always',
     });
-    await expect.poll(() => readdirSync(root).length, { timeout: 20_000 }).toBe(1);
-    const [first] = readdirSync(root).map(Number);
+    await expect.poll(livedInTurn).toHaveLength(1);
+    const [first] = livedInTurn();
     const worker = await workerOf(id);
     process.kill(worker, 'SIGSTOP');
     try {
-      await expect.poll(() => readdirSync(root).length, { timeout: 40_000, interval: 20 }).toBe(2);
-      expect(isAlive(first ?? 0)).toBe(false);
+      await expect.poll(livedInTurn, { timeout: 60_000 }).toHaveLength(2);
+      await expect.poll(() => isAlive(first ?? 0)).toBe(false);
+      const outputOfSecond = async () => outputOf(eventsOfSecond(await service.events(id)));
+      await expect.poll(outputOfSecond).toBe('run\n');
     } finally {
       process.kill(worker, 'SIGCONT');
     }
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await new Promise((resolve) => setTimeout(resolve, 1000)); // for what comes late
     const after = await service.events(id);
-    const types = after.map(({ type }) => type);
-    expect(types.filter((type) => type === 'job.started').length).toBe(2);
-    expect(after.slice(types.lastIndexOf('output.reset')).every(({ attempt }) => attempt === 2)).toBe(true);
-    expect(outputOf(after.slice(types.lastIndexOf('output.reset')))).toBe('run\n');
+    expect(after.filter(({ type }) => type === 'job.started').length).toBe(2);
+    expect(eventsOfSecond(after).every(({ attempt }) => attempt === 2)).toBe(true);
+    expect(outputOf(eventsOfSecond(after))).toBe('run\n');
+    expect(livedInTurn()).toHaveLength(2);
     await cancel(id);
     expect(await service.finished(id)).toMatchObject({ status: 'cancelled', attempt: 2 });
   }, 120_000);
@@ -79,4 +82,15 @@ function cancel(id: string): Promise<Response> {
     headers: service.headers,
     body: '{}',
   });
+}
+
+/** The runs by their pid, in the order they wrote; one that wrote again after another is there twice. */
+function livedInTurn(): number[] {
+  const file = join(root, 'pulse');
+  const pids = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];
+  return pids.filter((pid, index) => pid !== pids[index - 1]);
+}
+
+function eventsOfSecond(events: readonly JobEvent[]): readonly JobEvent[] {
+  return events.slice(events.findLastIndex(({ type }) => type === 'output.reset'));
 }
