@@ -47,7 +47,7 @@ it('a timeout ends a command that still runs, and is what it ended by', async ()
 type Ends = Pick<RunningCommand, 'exited' | 'exit' | 'terminate'>;
 
 /** Runs a command that ends like this; answers once it has been started and is followed. */
-async function run(ends: Ends): Promise<{ ending: Ending; outcome: Promise<Outcome> }> {
+async function run(ends: Ends): Promise<{ ending: Ending; outcome: Promise<Outcome | null> }> {
   const started = Promise.withResolvers<void>();
   start = async () => {
     started.resolve();

@@ -9,6 +9,7 @@ import {
   finish,
   follow,
   freshFolder,
+  hasForegroundChild,
   run,
   start,
   terminalWays,
@@ -89,8 +90,7 @@ describe.each(terminalWays)('A terminal made by $way', ({ tools }) => {
     const line = 'trap "echo shell-heard" INT; echo ready; sleep 100; echo "after $?"; exit 5';
     const command = await start({ shell: line }, { tools: tools() });
     const watched = follow(command);
-    await watched.until('ready');
-    await sleep(100);
+    await until(() => hasForegroundChild(command, 'sleep'));
     command.write(Buffer.from('\u0003'));
     expect(await watched.ended).toEqual({ exitCode: 5, signal: null });
     expect(watched.text()).toContain('shell-heard');
@@ -105,13 +105,11 @@ describe.each(terminalWays)('A terminal made by $way', ({ tools }) => {
     const watched = follow(command);
     await watched.until('PROMPT> ');
     command.write(Buffer.from('sleep 100\r'));
-    await watched.until('sleep 100\r\n');
-    await sleep(200);
+    await until(() => hasForegroundChild(command, 'sleep'));
     command.write(Buffer.from('\u001a'));
     await watched.until('Stopped');
     command.write(Buffer.from('fg\r'));
-    await watched.until('fg\r\n');
-    await sleep(200);
+    await until(() => hasForegroundChild(command, 'sleep'));
     command.write(Buffer.from('\u0003'));
     await watched.until('^C');
     command.write(Buffer.from('exit 9\r'));

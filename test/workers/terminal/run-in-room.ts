@@ -1,10 +1,11 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { commandEnvironment } from '../../../workers/terminal/environment.ts';
 import { type PreparedLaunch, prepareLaunch } from '../../../workers/terminal/launch.ts';
+import { readProcessTable } from '../../../workers/terminal/process-table.ts';
 import type { CommandExit, LaunchRequest, RunningCommand } from '../../../workers/terminal/terminal.ts';
 import {
   createTerminalTools,
@@ -109,6 +110,23 @@ export function follow(command: RunningCommand) {
         typeof wanted === 'string' ? text.slice(from).includes(wanted) : wanted.test(text.slice(from)),
       ),
   };
+}
+
+/** Whether the command's child of this name runs in the foreground of its terminal. */
+export function hasForegroundChild(command: RunningCommand, name: string): boolean {
+  return readProcessTable().some(
+    ({ pid, parent, group, foregroundGroup }) =>
+      parent === command.pid && group === foregroundGroup && nameOf(pid) === name,
+  );
+}
+
+/** The name of the program that a process runs; empty when it is gone. */
+export function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 /** Waits for a condition; a test that waits in vain fails by its own time limit, or after 20 s. */
