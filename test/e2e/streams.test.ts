@@ -116,7 +116,7 @@ describe('Server-Sent Events of a job', () => {
 
   it('end with a word when the server stops, which takes no time', async () => {
     const other = await service.addApi();
-    const { id } = await service.submit({ type: 'command', shell: 'sleep 5' });
+    const { id } = await service.submit({ type: 'command', shell: 'sleep 600' });
     const readers = Array.from({ length: 50 }, () =>
       openSse(`${other.baseUrl}/v1/jobs/${id}/events`, { authorization: `Bearer ${apiKey}` }),
     );
@@ -146,10 +146,12 @@ describe('JSON pages of a job', () => {
   });
 
   it('wait for news as long as they are told to', async () => {
-    const { id } = await service.submit({ type: 'command', shell: 'sleep 0.6; echo news' });
-    await expect.poll(async () => (await service.events(id)).length).toBe(2);
-    const [, started] = await service.events(id);
-    const page = await (await service.request(`/v1/jobs/${id}/events?wait=20&after=${started?.id}`)).json();
+    const { id } = await service.submit({ type: 'command', shell: 'sleep 3; echo news' });
+    const started = async () => (await service.events(id)).find(({ type }) => type === 'job.started');
+    await expect.poll(started).toBeDefined();
+    const page = await (
+      await service.request(`/v1/jobs/${id}/events?wait=20&after=${(await started())?.id}`)
+    ).json();
     expect(page.events[0]).toMatchObject({ type: 'output.delta', data: { text: 'news\n' } });
     const end = await (await service.request(`/v1/jobs/${id}/events?wait=20&after=${page.next}`)).json();
     expect(end.ended).toBe(true);
