@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openStream } from '../../src/api/fan-out/open-stream.ts';
 import { OpenStreams } from '../../src/api/fan-out/open-streams.ts';
 import { until } from '../support/until.ts';
@@ -16,6 +16,8 @@ let beforehand: (closed: Promise<unknown>) => Promise<unknown>;
 beforeEach(async () => {
   streams = new OpenStreams();
   signals = [];
+  vi.spyOn(globalThis, 'setInterval');
+  vi.spyOn(globalThis, 'clearInterval');
   app = Fastify();
   app.get('/', async (request, reply) => {
     await beforehand(once(reply.raw, 'close'));
@@ -24,7 +26,10 @@ beforeEach(async () => {
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
 });
-afterEach(() => app.close());
+afterEach(async () => {
+  await app.close();
+  vi.restoreAllMocks();
+});
 
 /** Asks for a stream over a connection of its own. */
 function ask() {
@@ -42,24 +47,25 @@ describe('a stream', () => {
     };
     const socket = ask();
     await until(() => looked === 1, 'the request is being looked at');
-    const timers = countTimers();
     socket.destroy();
     await until(() => signals.length === 1, 'the stream was opened');
-    expect([signals[0]?.aborted, streams.size]).toEqual([true, 0]);
-    expect(countTimers()).toBeLessThanOrEqual(timers);
+    expect([signals[0]?.aborted, streams.size, heartbeats()]).toEqual([true, 0, 0]);
   });
 
   it('is over when its reader leaves later', async () => {
     beforehand = async () => {};
-    const before = countTimers();
     const socket = ask();
     await once(socket, 'data');
-    expect([signals[0]?.aborted, streams.size]).toEqual([false, 1]);
+    expect([signals[0]?.aborted, streams.size, heartbeats()]).toEqual([false, 1, 1]);
     socket.destroy();
     await until(() => signals[0]?.aborted === true, 'the stream is over');
-    expect(streams.size).toBe(0);
-    expect(countTimers()).toBeLessThanOrEqual(before);
+    expect([streams.size, heartbeats()]).toEqual([0, 0]);
   });
 });
 
-const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+/** Intervals of the test that were made and not cleared; other timers of the process come and go. */
+function heartbeats(): number {
+  const cleared = vi.mocked(clearInterval).mock.calls.map(([timer]) => timer);
+  const made = vi.mocked(setInterval).mock.results.map(({ value }) => value);
+  return made.filter((timer) => !cleared.includes(timer)).length;
+}

@@ -229,7 +229,8 @@ describe('the service', () => {
       sandbox: 'none',
       terminals: expect.arrayContaining(['pipe']),
     });
-    expect(await (await service.request('/v1/queue')).json()).toEqual({
+    const queue = async () => (await service.request('/v1/queue')).json();
+    await expect.poll(queue).toEqual({
       queued: 0,
       delayed: expect.any(Number),
       running: expect.any(Number),

@@ -128,8 +128,7 @@ describe('the publisher', () => {
     await second.start(startedDraft);
     for (let index = 0; index < 10; index += 1) {
       second.emit(outputDraft(`${index}\n`));
-      await drained(second);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await expect.poll(async () => textOf(await logOf(other)), { interval: 5 }).toContain(`${index}\n`);
     }
     expect(await second.final(endedDraft())).toBe('stored');
     expect([lost, repeated]).toEqual([3, 3]);
