@@ -17,6 +17,7 @@ import { controlRoutes } from './routes/control.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { loginRoutes } from './routes/login.ts';
+import { retryRoutes } from './routes/retry.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { webSocketRoutes } from './routes/web-socket.ts';
 import type { Services } from './services.ts';
@@ -67,6 +68,7 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
   app.addHook('preClose', async () => services.streams.closeAll());
   await documentRoutes(app, version);
   await app.register(jobRoutes(services));
+  await app.register(retryRoutes(services, validators.body));
   await app.register(controlRoutes(services));
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));

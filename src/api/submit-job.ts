@@ -14,20 +14,24 @@ import type { Services } from './services.ts';
 
 export interface Submission {
   body: JobSubmission;
+  /** The job that this one repeats. */
+  retryOf: string | null;
   /** As sent; quotes around it do not count. */
   idempotencyKey: string | undefined;
-  actor: string;
+  /** What the key stands for: one body, sent by one actor to one address. */
+  request: { route: string; body: unknown; actor: string };
 }
 
 /**
  * Accepts a job in three steps, each of which may be repeated: claim the key, create the job, schedule
  * it. From the second step on the job is accepted; should the third fail, it is repeated without the client.
+ * @throws ProblemError draining, idempotency_key_reused, queue_full, outcome_unknown, redis_unavailable
  */
 export async function submitJob(
   services: Services,
   submission: Submission,
 ): Promise<{ job: Job; replayed: boolean }> {
-  refuseWhenDeep(submission.body);
+  if (services.draining.aborted) throw drainingProblem();
   const claim = await claimId(services, submission);
   if (claim.replayed) {
     const job = await services.records.get(claim.id);
@@ -35,7 +39,7 @@ export async function submitJob(
   } else {
     await refuseWhenFull(services, claim);
   }
-  const created = await createJob(services, claim.id, submission.body);
+  const created = await createJob(services, claim.id, submission);
   await scheduleJob(services, claim.id, created.spec);
   const { id, status, cursor } = created;
   await services.feed.ring({ job: id, status, cursor }).catch(() => {});
@@ -49,14 +53,11 @@ interface ClaimedId {
   scope: string | null;
 }
 
-async function claimId(
-  { log, seal }: Services,
-  { body, idempotencyKey, actor }: Submission,
-): Promise<ClaimedId> {
+async function claimId({ log, seal }: Services, { request, idempotencyKey }: Submission): Promise<ClaimedId> {
   const id = `job_${ulid().toLowerCase()}`;
   if (idempotencyKey === undefined) return { id, replayed: false, scope: null };
-  const scope = seal.fingerprint(JSON.stringify([actor, 'POST /v1/jobs', unquote(idempotencyKey)]));
-  const fingerprint = seal.fingerprint(canonical(body));
+  const scope = seal.fingerprint(JSON.stringify([request.actor, request.route, unquote(idempotencyKey)]));
+  const fingerprint = seal.fingerprint(canonical(request.body));
   const claim = await claimIdempotencyKey(log.connection.redis, { scope, fingerprint, job: id });
   switch (claim.kind) {
     case 'new':
@@ -71,24 +72,6 @@ async function claimId(
   }
 }
 
-/** Programs that read a job recurse over its JSON, here and at the other end; some do not go deep. */
-function refuseWhenDeep(body: JobSubmission): void {
-  if (depthOf(body.metadata, limits.jsonDepthMax) <= limits.jsonDepthMax) return;
-  const detail = `is nested more than ${limits.jsonDepthMax} levels deep`;
-  throw new ProblemError('validation_failed', `/metadata ${detail}.`, {
-    errors: [{ pointer: '/metadata', detail }],
-  });
-}
-
-/** How deep a value is nested; stops counting behind `max`. */
-function depthOf(value: unknown, max: number): number {
-  if (value === null || typeof value !== 'object') return 0;
-  if (max === 0) return 1;
-  return (
-    1 + Object.values(value).reduce((deepest: number, part) => Math.max(deepest, depthOf(part, max - 1)), 0)
-  );
-}
-
 async function refuseWhenFull({ records, log }: Services, { scope }: ClaimedId): Promise<void> {
   if ((await records.openCount()) < limits.queuedJobsMax) return;
   if (scope !== null) await releaseIdempotencyKey(log.connection.redis, scope);
@@ -100,10 +83,10 @@ async function refuseWhenFull({ records, log }: Services, { scope }: ClaimedId):
 }
 
 /** Creates the job, or finds that it was created before; answers it as far as is known. */
-async function createJob(services: Services, id: string, body: JobSubmission): Promise<Job> {
+async function createJob(services: Services, id: string, submission: Submission): Promise<Job> {
   const { log, records } = services;
   const nowMs = Date.now();
-  const { job, extra, first } = describeJob(services, { id, body, nowMs });
+  const { job, extra, first } = describeJob(services, { ...submission, id, nowMs });
   try {
     await records.announceOpen(id, nowMs);
     const { kind, epoch, seq } = await log.create({ job, extra, first });
@@ -117,7 +100,7 @@ async function createJob(services: Services, id: string, body: JobSubmission): P
 
 function describeJob(
   { seal, process }: Services,
-  { id, body, nowMs }: { id: string; body: JobSubmission; nowMs: number },
+  { id, body, retryOf, nowMs }: Pick<Submission, 'body' | 'retryOf'> & { id: string; nowMs: number },
 ): Parameters<Services['log']['create']>[0] {
   const { spec, secrets } = withoutSecrets(body);
   const at = new Date(nowMs).toISOString();
@@ -130,7 +113,7 @@ function describeJob(
       : { type: 'job.queued', data: {} };
   const payload = payloadOf({ ...first, job: id, producer: `a:${process}`, pseq: 1, attempt: null, at });
   return {
-    job: newJob({ id, spec, createdAt: at, retryOf: null }),
+    job: newJob({ id, spec, createdAt: at, retryOf }),
     extra: {
       ...(delayMs > 0 ? { due: String(dueMs) } : {}),
       ...(ttlMs === null ? {} : { ttl: String(dueMs + ttlMs) }),
@@ -145,6 +128,14 @@ function withoutSecrets(body: JobSubmission): { spec: JobSpec; secrets: Record<s
   if (body.type === 'prompt') return { spec: body, secrets: undefined };
   const { secrets, ...spec } = body;
   return { spec, secrets };
+}
+
+function drainingProblem(): ProblemError {
+  return new ProblemError(
+    'draining',
+    'This process is stopping and takes no new jobs. Send the request again.',
+    { retryAfterSeconds: 2 },
+  );
 }
 
 function unknownOutcome(id: string): ProblemError {

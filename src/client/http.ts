@@ -1,6 +1,14 @@
 import type { Static } from 'typebox';
 import type { CancelBody, InputBody, ResizeBody, SignalBody } from '../contract/control.ts';
-import type { Accepted, JobPage, ListQuery, ModelList, QueueState, WorkerList } from '../contract/http.ts';
+import type {
+  Accepted,
+  JobPage,
+  ListQuery,
+  ModelList,
+  QueueState,
+  RetryBody,
+  WorkerList,
+} from '../contract/http.ts';
 import type { Job, JobSubmission } from '../contract/job.ts';
 import type { EventPage } from '../contract/stream.ts';
 import { notTheService, readProblem } from './problem.ts';
@@ -18,9 +26,12 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-export interface SubmitOptions extends CallOptions {
-  /** 1 to 255 printable characters. Makes the submit safe to repeat for 24 h. */
+export interface RetryOptions extends CallOptions {
+  /** 1 to 255 printable characters. Makes the call safe to repeat for 24 h. */
   idempotencyKey?: string;
+}
+
+export interface SubmitOptions extends RetryOptions {
   /** 0 to 60: answer with the finished job when it ends in this time. */
   waitSeconds?: number;
 }
@@ -48,6 +59,8 @@ export interface Client {
   signal(id: string, body: SignalBody, options?: CallOptions): Promise<Static<typeof Accepted>>;
   /** Answers the job as it is: ended, or still being stopped. */
   cancel(id: string, body?: CancelBody, options?: CallOptions): Promise<Job>;
+  /** Answers a new job. `spec` is a JSON merge patch on that of the old one, in which null removes a field. */
+  retry(id: string, body?: RetryBody, options?: RetryOptions): Promise<Job>;
   workers(options?: CallOptions): Promise<Static<typeof WorkerList>>;
   queue(options?: CallOptions): Promise<Static<typeof QueueState>>;
   models(options?: CallOptions): Promise<Static<typeof ModelList>>;
@@ -83,7 +96,7 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
       post('/v1/jobs', submission, {
         ...options,
         query: { wait: waitSeconds },
-        headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
+        headers: idempotencyHeader(idempotencyKey),
       }),
     job: (id, options = {}) => get(jobPath(id), options),
     jobs: (query = {}, options = {}) => get('/v1/jobs', options, query),
@@ -93,6 +106,8 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
     resize: (id, body, options = {}) => post(`${jobPath(id)}/resize`, body, options),
     signal: (id, body, options = {}) => post(`${jobPath(id)}/signal`, body, options),
     cancel: (id, body = {}, options = {}) => post(`${jobPath(id)}/cancel`, body, options),
+    retry: (id, body = {}, { idempotencyKey, ...options } = {}) =>
+      post(`${jobPath(id)}/retry`, body, { ...options, headers: idempotencyHeader(idempotencyKey) }),
     workers: (options = {}) => get('/v1/workers', options),
     queue: (options = {}) => get('/v1/queue', options),
     models: (options = {}) => get('/v1/models', options),
@@ -109,6 +124,10 @@ type CallInit = Omit<RequestInit, 'headers'> & { query?: Query; headers?: Record
 
 function jobPath(id: string): string {
   return `/v1/jobs/${encodeURIComponent(id)}`;
+}
+
+function idempotencyHeader(key: string | undefined): Record<string, string> {
+  return key === undefined ? {} : { 'idempotency-key': key };
 }
 
 function queryText(query: Query): string {

@@ -12,6 +12,19 @@ export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 257, patter
 export const SubmitHeaders = Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) });
 export const SubmitQuery = Type.Object({ wait: waitSeconds }, strict);
 
+export const RetryBody = Type.Object(
+  {
+    spec: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description:
+          'What the new job does otherwise: a JSON merge patch (RFC 7396) on the spec and the secrets of the old one. `type` cannot change.',
+      }),
+    ),
+  },
+  strict,
+);
+export type RetryBody = Static<typeof RetryBody>;
+
 export const ListQuery = Type.Object(
   {
     status: Type.Optional(Type.Enum([...jobStatuses])),

@@ -72,6 +72,13 @@ const calls: Call[] = [
     sends: `POST /v1/jobs/${jobId}/cancel`,
     body: {},
   },
+  { name: 'retry', make: (each) => each.retry(jobId), sends: `POST /v1/jobs/${jobId}/retry`, body: {} },
+  {
+    name: 'retry with changes',
+    make: (each) => each.retry(jobId, { spec: { shell: 'ls', argv: null } }),
+    sends: `POST /v1/jobs/${jobId}/retry`,
+    body: { spec: { shell: 'ls', argv: null } },
+  },
   { name: 'workers', make: (each) => each.workers(), sends: 'GET /v1/workers' },
   { name: 'queue', make: (each) => each.queue(), sends: 'GET /v1/queue' },
   { name: 'models', make: (each) => each.models(), sends: 'GET /v1/models' },
@@ -91,12 +98,14 @@ describe('The client', () => {
     },
   );
 
-  it('sends the idempotency key of a submit, and none where none is given', async () => {
+  it('sends the idempotency key of a submit or retry, and none where none is given', async () => {
     service.answer(answersJson(202, {}));
     await client.submit({ type: 'command', argv: ['ls'] }, { idempotencyKey: 'once' });
     await client.submit({ type: 'command', argv: ['ls'] });
+    await client.retry(jobId, {}, { idempotencyKey: 'twice' });
+    await client.retry(jobId);
     const keys = service.requests.map(({ headers }) => headers['idempotency-key']);
-    expect(keys).toEqual(['once', undefined]);
+    expect(keys).toEqual(['once', undefined, 'twice', undefined]);
   });
 
   it('keeps the path of its base URL and needs no key', async () => {

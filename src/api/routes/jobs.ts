@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { JobPage, JobParams, ListQuery, SubmitHeaders, SubmitQuery } from '../../contract/http.ts';
 import { Job, JobSubmission } from '../../contract/job.ts';
-import { Problem, ProblemError } from '../../contract/problem.ts';
+import { Problem } from '../../contract/problem.ts';
 import { awaitEnd } from '../await-end.ts';
 import { checkSubmission } from '../check-submission.ts';
 import { requireJob } from '../require-job.ts';
@@ -26,11 +26,14 @@ export function jobRoutes(services: Services): FastifyPluginAsyncTypebox {
         },
       },
       async (request, reply) => {
-        if (services.draining.aborted) throw drainingProblem();
-        checkSubmission(request.body);
-        const idempotencyKey = request.headers['idempotency-key'];
         const { body, actor } = request;
-        const { job, replayed } = await submitJob(services, { body, idempotencyKey, actor });
+        checkSubmission(body, '');
+        const { job, replayed } = await submitJob(services, {
+          body,
+          retryOf: null,
+          request: { route: 'POST /v1/jobs', body, actor },
+          idempotencyKey: request.headers['idempotency-key'],
+        });
         reply.header('location', job.links.self);
         if (replayed) reply.header('idempotent-replayed', 'true');
         const waitSeconds = request.query.wait ?? 0;
@@ -68,14 +71,4 @@ export function jobRoutes(services: Services): FastifyPluginAsyncTypebox {
       },
     );
   };
-}
-
-function drainingProblem(): ProblemError {
-  return new ProblemError(
-    'draining',
-    'This process is stopping and takes no new jobs. Send the request again.',
-    {
-      retryAfterSeconds: 2,
-    },
-  );
 }
