@@ -69,7 +69,8 @@ async function run({ command, supervised }: Arguments): Promise<void> {
   } else {
     exitWhenStopTakesTooLong(shutdown.stop, config);
     const announce = supervised ? tellSupervisor : printReady;
-    await runService({ ...shared, name: command, stop: shutdown.stop, announce, supervised });
+    const pageFolder = fileURLToPath(new URL('../dist/dashboard', import.meta.url));
+    await runService({ ...shared, name: command, pageFolder, stop: shutdown.stop, announce, supervised });
   }
 }
 

@@ -10,27 +10,33 @@ import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { webSocketProtocol } from '../contract/stream.ts';
 import { errorCode } from '../platform/error-code.ts';
-import { type AuthOptions, hostProblem, installAuth } from './auth.ts';
+import { type HostOptions, hostProblem, installAuth, sessionCookie } from './auth.ts';
 import { answerClientError, endWithProblem } from './client-error.ts';
+import { createKeyCheck } from './key-check.ts';
+import { createPageFiles } from './page-files.ts';
 import { installProblemHandler, sendProblem, toProblemError } from './problem-handler.ts';
 import { controlRoutes } from './routes/control.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
-import { loginRoutes } from './routes/login.ts';
+import { pageRoutes } from './routes/pages.ts';
 import { retryRoutes } from './routes/retry.ts';
 import { serviceRoutes } from './routes/service.ts';
+import { sessionRoutes } from './routes/session.ts';
 import { webSocketRoutes } from './routes/web-socket.ts';
 import type { Services } from './services.ts';
 import { createValidators } from './validation.ts';
 
 export interface AppOptions {
   services: Services;
-  auth: Omit<AuthOptions, 'sessions'>;
+  auth: HostOptions & { apiKey: string };
+  /** The folder of the built page. */
+  pageFolder: string;
   version: string;
 }
 
 /** The HTTP application, ready to listen. Closing it ends every open stream first. */
-export async function buildApp({ services, auth, version }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { services, auth, version } = options;
   const loggerInstance: FastifyBaseLogger = services.logger;
   const app: FastifyInstance = Fastify({
     loggerInstance,
@@ -55,15 +61,17 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
   // Answers are built from contract types; their schemas serve the documentation.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   readJson(app);
-  installProblemHandler(app);
+  const pages = createPageFiles(options.pageFolder);
+  installProblemHandler(app, pages);
 
   await app.register(cookie);
   await app.register(helmet, {
     referrerPolicy: { policy: 'no-referrer' },
     frameguard: { action: 'deny' },
-    ...pagePolicy,
+    ...strictPolicy,
   });
-  installAuth(app, { ...auth, sessions: services.sessions });
+  const keyCheck = createKeyCheck(auth.apiKey);
+  installAuth(app, { ...auth, keyCheck, sessions: services.sessions });
   await acceptWebSockets(app);
   app.addHook('preClose', async () => services.streams.closeAll());
   await documentRoutes(app, version);
@@ -73,13 +81,13 @@ export async function buildApp({ services, auth, version }: AppOptions): Promise
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));
   await app.register(serviceRoutes(services));
-  await app.register(loginRoutes(services, { publicUrl: auth.publicUrl }));
-  app.get('/', { schema: { hide: true } }, async (_, reply) => reply.redirect('/documentation'));
+  await app.register(sessionRoutes(services, { keyCheck, publicUrl: auth.publicUrl }));
+  await app.register(pageRoutes(pages));
   return app;
 }
 
-/** Nothing from elsewhere, nothing inline, no frame. */
-const pagePolicy = {
+/** Of all but the page: nothing from elsewhere, nothing inline, no frame. */
+const strictPolicy = {
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {
@@ -141,10 +149,13 @@ async function documentRoutes(app: FastifyInstance, version: string): Promise<vo
         description: 'Jobs that run terminal commands and language models, and the events they make.',
       },
       components: {
-        securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer' },
+          session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
+        },
         schemas: { JobEvent, FeedEvent } as never, // OpenAPI 3.1 schemas are JSON Schema; the typings lag behind
       },
-      security: [{ key: [] }],
+      security: [{ key: [] }, { session: [] }],
     },
   });
   await app.register(swaggerUi, { routePrefix: '/documentation', staticCSP: true });

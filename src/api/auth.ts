@@ -1,8 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import '@fastify/cookie';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
 import type { Sessions } from '../store/sessions.ts';
+import { type KeyCheck, wrongKey } from './key-check.ts';
+import { asksForPage } from './routes/pages.ts';
 
 export const sessionCookie = 'llmmixer_session';
 
@@ -17,7 +18,7 @@ export interface HostOptions {
 }
 
 export interface AuthOptions extends HostOptions {
-  apiKey: string;
+  keyCheck: KeyCheck;
   sessions: Sessions;
 }
 
@@ -25,6 +26,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, as shown in events: the id of a key, or a browser session. Empty on open addresses. */
     actor: string;
+    /** The browser session that was shown; null where a key was, and on open addresses. */
+    session: string | null;
   }
   interface FastifyContextConfig {
     /** No key needed. */
@@ -38,33 +41,32 @@ declare module 'fastify' {
  * WebSocket, must be known by name. Comparing one with the other would let a rebound name through.
  */
 export function installAuth(app: FastifyInstance, options: AuthOptions): void {
-  const { apiKey, sessions } = options;
-  const keyDigest = digest(apiKey);
-  const keyName = /^llmx_([A-Za-z0-9]+)_/.exec(apiKey)?.[1] ?? 'configured';
-
+  const { keyCheck, sessions } = options;
   app.decorateRequest('actor', '');
+  app.decorateRequest('session', null);
   app.addHook('onRequest', async (request) => {
     const problem = hostProblem(request, options) ?? originProblem(request, options);
     if (problem !== null) throw problem;
-    if (request.routeOptions.config.open) return;
+    if (request.routeOptions.config.open || (request.is404 && asksForPage(request))) return;
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (bearer !== undefined && timingSafeEqual(digest(bearer), keyDigest)) {
-      request.actor = `key:${keyName}`;
+    if (bearer !== undefined) {
+      if (!keyCheck.fits(bearer)) throw wrongKey();
+      request.actor = keyCheck.actor;
       return;
     }
     const session = request.cookies[sessionCookie];
-    if (bearer === undefined && session !== undefined && (await sessions.isLive(session))) {
-      requireOrigin(request);
-      request.actor = 'browser';
-      return;
-    }
-    throw new ProblemError(
-      'unauthenticated',
-      bearer === undefined
-        ? 'Send the key of this service as `authorization: Bearer <key>`; its start-up message names the file that holds it.'
-        : 'This key is not valid here. The start-up message of the service names the file that holds its key.',
-    );
+    if (session === undefined || !(await sessions.isLive(session))) throw noKey();
+    requireOrigin(request);
+    request.actor = 'browser';
+    request.session = session;
   });
+}
+
+function noKey(): ProblemError {
+  return new ProblemError(
+    'unauthenticated',
+    'Send the key of this service as `authorization: Bearer <key>`; its start-up message names the file that holds it.',
+  );
 }
 
 const loopback = ['127.0.0.1', 'localhost', '[::1]'];
@@ -135,8 +137,4 @@ function allowedOrigins(options: HostOptions): Set<string> {
 function hostnameOf(host: string): string {
   const match = /^(\[[0-9a-f:.]+\]|[^:\s]*)(?::\d+)?$/i.exec(host);
   return (match?.[1] ?? host).toLowerCase();
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -1,25 +1,25 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Problem, ProblemError } from '../contract/problem.ts';
 import { redisProblem } from '../store/redis.ts';
+import type { PageFiles } from './page-files.ts';
+import { asksForPage, sendPage } from './routes/pages.ts';
 import { type ErrorObject, problemErrors } from './validation.ts';
 
-/** Every answer that is not a success is a problem object; this is where faults become one. */
-export function installProblemHandler(app: FastifyInstance): void {
+/**
+ * Every answer that is not a success is a problem object; this is where faults become one. Only a person
+ * who follows a link to nowhere is shown the page, which says so.
+ */
+export function installProblemHandler(app: FastifyInstance, pages: PageFiles): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const found = toProblemError(error, request);
     if (found.problem.status >= 500) tell(request, found, error);
     return sendProblem(request, reply, found);
   });
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      request,
-      reply,
-      new ProblemError(
-        'route_not_found',
-        `There is nothing at ${request.method} ${pathOf(request)}. GET /openapi.json lists every address.`,
-      ),
-    ),
-  );
+  app.setNotFoundHandler((request, reply) => {
+    if (asksForPage(request)) return sendPage(pages, reply, 404);
+    const nothing = `There is nothing at ${request.method} ${pathOf(request)}. GET /openapi.json lists every address.`;
+    return sendProblem(request, reply, new ProblemError('route_not_found', nothing));
+  });
 }
 
 /** What passes by itself is told in a line; only what nobody expected is told with its stack. */

@@ -21,12 +21,15 @@ import { Hub } from './fan-out/hub.ts';
 import { OpenStreams } from './fan-out/open-streams.ts';
 import type { SubscriberSources } from './fan-out/subscriber.ts';
 import type { Services } from './services.ts';
+import { watchSessions } from './watch-sessions.ts';
 
 export interface ServeOptions {
   config: Config;
   redisUrl: string;
   apiKey: string;
   version: string;
+  /** Holds the built page; may be absent. */
+  pageFolder: string;
   log: Logger;
   /** Aborts when the process should stop. */
   stop: AbortSignal;
@@ -56,6 +59,7 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
   const app = await buildApp({
     services,
     version: options.version,
+    pageFolder: options.pageFolder,
     auth: { ...config, apiKey: options.apiKey, port: () => port },
   });
   const cutConnections = trackConnections(app.server);
@@ -64,6 +68,7 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
     await app.close();
     clearTimeout(impatience);
     stopSweeping();
+    stopWatching();
     services.hub.close();
     services.feedHub.close();
     await services.queue.close().catch(() => {});
@@ -71,6 +76,7 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
     connection.close();
   };
   const stopSweeping = sweepRegularly(services);
+  const stopWatching = watchSessions(services);
   try {
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {

@@ -4,9 +4,11 @@ import type {
   Accepted,
   JobPage,
   ListQuery,
+  Login,
   ModelList,
   QueueState,
   RetryBody,
+  SessionInfo,
   WorkerList,
 } from '../contract/http.ts';
 import type { Job, JobSubmission } from '../contract/job.ts';
@@ -64,6 +66,12 @@ export interface Client {
   workers(options?: CallOptions): Promise<Static<typeof WorkerList>>;
   queue(options?: CallOptions): Promise<Static<typeof QueueState>>;
   models(options?: CallOptions): Promise<Static<typeof ModelList>>;
+  /** Who asks; a problem `unauthenticated` where neither a session nor a key is shown. */
+  session(options?: CallOptions): Promise<SessionInfo>;
+  /** Begins a browser session, which the browser keeps as a cookie. A token is used up by it. */
+  login(by: Login, options?: CallOptions): Promise<void>;
+  /** Ends the browser session and every stream that rests on it. */
+  logout(options?: CallOptions): Promise<void>;
   /** The event stream of a job (or 204, when `after` is its end), for `followJob`. `after` is a cursor. */
   openEvents(id: string, options: { after: string | undefined; signal: AbortSignal }): Promise<Response>;
 }
@@ -86,9 +94,12 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
   async function get<T>(path: string, options: CallOptions, query: Query = {}): Promise<T> {
     return readJson<T>(await open(path, { ...options, query }));
   }
-  async function post<T>(path: string, body: unknown, init: CallInit): Promise<T> {
+  function openPost(path: string, body: unknown, init: CallInit): Promise<Response> {
     const headers = { 'content-type': 'application/json', ...init.headers };
-    return readJson<T>(await open(path, { ...init, method: 'POST', headers, body: JSON.stringify(body) }));
+    return open(path, { ...init, method: 'POST', headers, body: JSON.stringify(body) });
+  }
+  async function post<T>(path: string, body: unknown, init: CallInit): Promise<T> {
+    return readJson<T>(await openPost(path, body, init));
   }
 
   return {
@@ -111,6 +122,9 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
     workers: (options = {}) => get('/v1/workers', options),
     queue: (options = {}) => get('/v1/queue', options),
     models: (options = {}) => get('/v1/models', options),
+    session: (options = {}) => get('/v1/session', options),
+    login: async (by, options = {}) => requireEmpty(await openPost('/v1/session', by, options)),
+    logout: async (options = {}) => requireEmpty(await open('/v1/session', { ...options, method: 'DELETE' })),
     openEvents: async (id, { after, signal }) => {
       const resume: Record<string, string> = after === undefined ? {} : { 'last-event-id': after };
       const headers = { accept: 'text/event-stream', ...resume };
@@ -142,6 +156,10 @@ async function readJson<T>(response: Response): Promise<T> {
   const value: unknown = await response.json().catch(() => undefined);
   if (typeof value === 'object' && value !== null) return value as T;
   throw notTheService(response);
+}
+
+function requireEmpty(response: Response): void {
+  if (response.status !== 204) throw notTheService(response);
 }
 
 function requireStream(response: Response): Response {

@@ -98,3 +98,26 @@ export const Readiness = Type.Object({
   warnings: Type.Array(Type.String()),
 });
 export type Readiness = Static<typeof Readiness>;
+
+/** Who asks, as shown in events. */
+export const SessionInfo = Type.Object(
+  { actor: Type.String({ description: '`browser`, or `key:<id>`.' }) },
+  { $id: 'SessionInfo' },
+);
+export type SessionInfo = Static<typeof SessionInfo>;
+
+/** What a browser session can be made from. */
+export type Login = { token: string } | { key: string };
+export const Login = Type.Unsafe<Login>(
+  Type.Object(
+    {
+      token: Type.Optional(
+        Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', description: 'Of the one-time link.' }),
+      ),
+      key: Type.Optional(
+        Type.String({ minLength: 1, maxLength: limits.apiKeyCharactersMax, description: 'The key itself.' }),
+      ),
+    },
+    { ...strict, oneOf: [{ required: ['token'] }, { required: ['key'] }] },
+  ),
+);

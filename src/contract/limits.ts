@@ -116,6 +116,7 @@ export const limits = {
   hubLingerMs: 10 * SECOND_MS,
   /** A quiet job's position is compared with the log this often. */
   hubCheckMs: 4 * SECOND_MS,
+  /** A sign of life on every stream, and how long one may outlive the browser session it rests on. */
   heartbeatMs: 15 * SECOND_MS,
   /** A follower's wait before it connects again, and the longest wait of a server it honours. */
   followRetryMsMin: 200,
@@ -157,6 +158,10 @@ export const limits = {
   /** The one-time link, and the browser session made from it. */
   loginLinkMs: 15 * MINUTE_MS,
   sessionMs: 30 * DAY_MS,
+  /** A key that is pasted to begin a session: what a header could carry as well. */
+  apiKeyCharactersMax: 8 * KIB,
+  /** Files of the page whose name changes with their content: a browser need never ask for them again. */
+  assetKeptMs: 365 * DAY_MS,
   /** Linux and macOS take socket paths of 107 and 103 bytes; longer ones move to the temporary folder. */
   socketPathBytesMax: 103,
   /** A Redis that says nothing at all for this long hangs. One that says LOADING may take its time. */

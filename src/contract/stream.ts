@@ -85,5 +85,7 @@ export const closeCodes = {
   draining: 1001,
   tooBig: 1009,
   badMessage: 4400,
+  /** The browser session it rested on has ended: log in, then reconnect and resume. */
+  unauthenticated: 4401,
   slowConsumer: 4290,
 } as const;

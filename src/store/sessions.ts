@@ -20,7 +20,11 @@ export function createSessions(redis: Redis, digest: (token: string) => string) 
 
   /** Uses the token up; answers a new session, or null where the token is unknown, used or too old. */
   async function login(token: string): Promise<string | null> {
-    if ((await redis.getdel(keys.loginLink(digest(token)))) === null) return null;
+    return (await redis.getdel(keys.loginLink(digest(token)))) === null ? null : begin();
+  }
+
+  /** Makes a session for one who has shown the key. */
+  async function begin(): Promise<string> {
     const session = newToken();
     await redis.set(keys.session(digest(session)), '1', 'PX', limits.sessionMs);
     return session;
@@ -30,7 +34,12 @@ export function createSessions(redis: Redis, digest: (token: string) => string) 
     return (await redis.exists(keys.session(digest(session)))) === 1;
   }
 
-  return { offerLogin, login, isLive };
+  /** Forgets the session. Ending it again changes nothing. */
+  async function end(session: string): Promise<void> {
+    await redis.del(keys.session(digest(session)));
+  }
+
+  return { offerLogin, login, begin, isLive, end };
 }
 
 function newToken(): string {

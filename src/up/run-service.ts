@@ -14,6 +14,8 @@ export interface RunServiceOptions {
   environment: Environment;
   places: Places;
   version: string;
+  /** Where the page is built to, for the API to serve. */
+  pageFolder: string;
   log: Logger;
   stop: AbortSignal;
   /** Started by `up`, which has seen Redis answer. One that is started again may find it away, and serves on. */

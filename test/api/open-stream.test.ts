@@ -19,6 +19,7 @@ beforeEach(async () => {
   vi.spyOn(globalThis, 'setInterval');
   vi.spyOn(globalThis, 'clearInterval');
   app = Fastify();
+  app.decorateRequest('session', null);
   app.get('/', async (request, reply) => {
     await beforehand(once(reply.raw, 'close'));
     signals.push(openStream(streams, request, reply).signal);

@@ -109,7 +109,7 @@ describe('the subscriptions of a socket', () => {
     const { client, socket } = await connect();
     let bytesMax = 0;
     let polls = 0;
-    const session = new WebSocketSession(services, watched(socket), 'test');
+    const session = new WebSocketSession(services, watched(socket), { actor: 'test', session: null });
     function watched(real: WebSocket): WebSocket {
       return new Proxy(real, {
         get: (target, name) => {

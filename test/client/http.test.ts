@@ -79,6 +79,7 @@ const calls: Call[] = [
     sends: `POST /v1/jobs/${jobId}/retry`,
     body: { spec: { shell: 'ls', argv: null } },
   },
+  { name: 'session', make: (each) => each.session(), sends: 'GET /v1/session' },
   { name: 'workers', make: (each) => each.workers(), sends: 'GET /v1/workers' },
   { name: 'queue', make: (each) => each.queue(), sends: 'GET /v1/queue' },
   { name: 'models', make: (each) => each.models(), sends: 'GET /v1/models' },
@@ -106,6 +107,22 @@ describe('The client', () => {
     await client.retry(jobId);
     const keys = service.requests.map(({ headers }) => headers['idempotency-key']);
     expect(keys).toEqual(['once', undefined, 'twice', undefined]);
+  });
+
+  it('logs in by the token of the link or by the key, and out, which answer nothing', async () => {
+    service.answer((response) => {
+      response.writeHead(204).end();
+    });
+    expect(await client.login({ token: 't' })).toBeUndefined();
+    expect(await client.login({ key: 'k' })).toBeUndefined();
+    expect(await client.logout()).toBeUndefined();
+    expect(service.requests.map(({ method, url, body }) => [method, url, body])).toEqual([
+      ['POST', '/v1/session', '{"token":"t"}'],
+      ['POST', '/v1/session', '{"key":"k"}'],
+      ['DELETE', '/v1/session', ''],
+    ]);
+    service.answer(answersJson(200, {}));
+    expect((await problemOf(client.logout())).message).toContain('not from the service');
   });
 
   it('keeps the path of its base URL and needs no key', async () => {

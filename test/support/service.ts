@@ -35,7 +35,13 @@ export interface TestService {
 
 /** The whole service on a real Redis: one API and `workers` workers, in this process, on a free port. */
 export async function startService(
-  options: { workers?: number; config?: Partial<Config>; redisUrl?: string; log?: Logger } = {},
+  options: {
+    workers?: number;
+    config?: Partial<Config>;
+    redisUrl?: string;
+    pageFolder?: string;
+    log?: Logger;
+  } = {},
 ): Promise<TestService> {
   const dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-test-'));
   const redisUrl = options.redisUrl ?? (await emptyDatabase());
@@ -60,6 +66,8 @@ export async function startService(
     ...options.config,
   };
   const log = options.log ?? pino({ level: process.env.TEST_LOG ?? 'silent' });
+  const shared = { config, redisUrl, apiKey, log };
+  const pageFolder = options.pageFolder ?? join(dataDir, 'no-page');
   const closers: (() => Promise<void>)[] = [];
 
   const start = async <Ready>(
@@ -75,12 +83,12 @@ export async function startService(
     return { ready, close };
   };
   const addApi = async () => {
-    const api = await start((stop) => serveApi({ config, redisUrl, apiKey, version: '0.0.0', log, stop }));
+    const api = await start((stop) => serveApi({ ...shared, version: '0.0.0', pageFolder, stop }));
     return { ...api, baseUrl: api.ready.address };
   };
   const addWorker: TestService['addWorker'] = (own = {}) => {
-    const worker = { redisUrl, config: { ...config, drainMs: own.drainMs ?? config.drainMs }, ...own };
-    return start((stop) => serveWorker({ ...worker, apiKey, log, environment: process.env, stop }));
+    const worker = { ...shared, config: { ...config, drainMs: own.drainMs ?? config.drainMs }, ...own };
+    return start((stop) => serveWorker({ ...worker, environment: process.env, stop }));
   };
 
   const { ready, baseUrl } = await addApi();

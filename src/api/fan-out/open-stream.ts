@@ -3,8 +3,8 @@ import type { OpenStreams } from './open-streams.ts';
 import { SseStream } from './sse.ts';
 
 /**
- * Turns the answer to a request into a stream that ends with its reader, or with a word when the server
- * stops. `signal` aborts when either has happened; it has already where the reader left before.
+ * Turns the answer to a request into a stream that ends with its reader, with its session, or with a word
+ * when the server stops. `signal` aborts when either has happened; it has already where the reader left before.
  */
 export function openStream(
   streams: OpenStreams,
@@ -18,10 +18,13 @@ export function openStream(
   request.raw.socket.setNoDelay(true);
   const stream = new SseStream(reply.raw, headers);
   const gone = new AbortController();
-  const forget = streams.add(() => {
-    stream.control({ type: 'server.closing', data: {} });
-    gone.abort();
-    stream.end();
+  const forget = streams.add({
+    session: request.session,
+    close: (why) => {
+      if (why === 'draining') stream.control({ type: 'server.closing', data: {} });
+      gone.abort();
+      stream.end();
+    },
   });
   const leave = () => {
     forget();

@@ -1,19 +1,39 @@
-/** Every stream that is open, so that a stopping server can end them: `close()` would wait for ever. */
+/** Why the service ends a stream: this process stops, or the session it rests on has ended. */
+export type StreamEnd = 'draining' | 'unauthenticated';
+
+export interface OpenStream {
+  /** The browser session it rests on; null where a key was shown. */
+  session: string | null;
+  /** Tells the reader why, and ends. */
+  close(why: StreamEnd): void;
+}
+
+/** Every stream that is open, so that the service can end them: a stopping server would wait for ever. */
 export class OpenStreams {
-  readonly #closers = new Set<() => void>();
+  readonly #streams = new Set<OpenStream>();
 
   get size(): number {
-    return this.#closers.size;
+    return this.#streams.size;
   }
 
-  /** `close` tells the reader and ends the stream. Answers a function for when it ended by itself. */
-  add(close: () => void): () => void {
-    this.#closers.add(close);
-    return () => this.#closers.delete(close);
+  /** The browser sessions that streams rest on. */
+  get sessions(): Set<string> {
+    return new Set([...this.#streams].flatMap(({ session }) => session ?? []));
+  }
+
+  /** Answers a function for when the stream ended by itself. */
+  add(stream: OpenStream): () => void {
+    this.#streams.add(stream);
+    return () => this.#streams.delete(stream);
+  }
+
+  /** Ends what rests on a session that is no more. */
+  closeSession(session: string): void {
+    for (const stream of [...this.#streams]) if (stream.session === session) stream.close('unauthenticated');
   }
 
   closeAll(): void {
-    for (const close of [...this.#closers]) close();
-    this.#closers.clear();
+    for (const stream of [...this.#streams]) stream.close('draining');
+    this.#streams.clear();
   }
 }

@@ -17,6 +17,7 @@ import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
 import type { Frame } from './frame.ts';
 import { Gate } from './gate.ts';
+import type { StreamEnd } from './open-streams.ts';
 import { followJob, type Sink } from './subscriber.ts';
 
 /**
@@ -32,26 +33,22 @@ export class WebSocketSession {
   #leaveFeed: (() => void) | null = null;
   #closed = false;
 
-  constructor(services: Services, socket: WebSocket, actor: string) {
+  constructor(services: Services, socket: WebSocket, { actor, session }: Opener) {
     this.#services = services;
     this.#socket = socket;
     this.#actor = actor;
-    const forget = services.streams.add(() => {
-      this.#send({ op: 'control', type: 'server.closing', data: {} });
-      socket.close(closeCodes.draining, 'the service is stopping');
-    });
+    const forget = services.streams.add({ session, close: (why) => this.#end(why) });
     const heartbeat = setInterval(() => socket.ping(), limits.heartbeatMs);
     socket.on('close', () => {
-      this.#closed = true;
       clearInterval(heartbeat);
       forget();
-      for (const { stop } of this.#subscriptions.values()) stop.abort();
-      this.#leaveFeed?.();
+      this.#stop();
     });
     socket.on('error', () => {}); // `close` follows
   }
 
   async handle(message: ClientMessage): Promise<void> {
+    if (this.#closed) return; // sent before its sender heard of the end
     if (message.op === 'ping') return this.#send({ op: 'pong' });
     try {
       await this.#perform(message);
@@ -64,6 +61,28 @@ export class WebSocketSession {
   /** A message that is not one: the client speaks another language. */
   rejectMalformed(detail: string): void {
     this.#socket.close(closeCodes.badMessage, detail.slice(0, closeReasonMax));
+  }
+
+  #end(why: StreamEnd): void {
+    switch (why) {
+      case 'draining':
+        this.#send({ op: 'control', type: 'server.closing', data: {} });
+        this.#socket.close(closeCodes.draining, 'the service is stopping');
+        break;
+      case 'unauthenticated':
+        this.#stop();
+        this.#socket.close(closeCodes.unauthenticated, 'the session has ended; log in again');
+        break;
+      default:
+        assertNever(why);
+    }
+  }
+
+  /** Nothing more is taken from the client or sent to it. */
+  #stop(): void {
+    this.#closed = true;
+    for (const { stop } of this.#subscriptions.values()) stop.abort();
+    this.#leaveFeed?.();
   }
 
   async #perform(message: Exclude<ClientMessage, { op: 'ping' }>): Promise<void> {
@@ -179,6 +198,12 @@ export class WebSocketSession {
   #sendText(text: string): void {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text);
   }
+}
+
+/** Who opened it: the actor shown in events, and the browser session where no key was shown. */
+interface Opener {
+  actor: string;
+  session: string | null;
 }
 
 interface Subscription {

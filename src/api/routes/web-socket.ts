@@ -22,7 +22,7 @@ export function webSocketRoutes(services: Services, ajv: Ajv): FastifyPluginAsyn
         );
       },
       wsHandler: (socket, request) => {
-        const session = new WebSocketSession(services, socket, request.actor);
+        const session = new WebSocketSession(services, socket, request);
         const incoming = new IncomingMessages<ClientMessage>(socket, (message) => session.handle(message));
         socket.on('message', (bytes: Buffer, isBinary: boolean) => {
           const message = isBinary ? undefined : parse(bytes.toString('utf8'));
