@@ -1,66 +1,98 @@
 // The first thing `npm start` and `npm test` run: on whatever Node from 18 on, with nothing installed.
-// It installs when that is needed, then goes on under the Node that the installation brought.
+// It installs and builds the page when that is needed, then goes on under the Node that the installation brought.
 //
 //   node scripts/bootstrap.mjs [command]         llmmixer, by default `up`
-//   node scripts/bootstrap.mjs --test [...]      type check, lint, unused code, suites
+//   node scripts/bootstrap.mjs --test [...]      type check, lint, unused code, the page, suites
+//   node scripts/bootstrap.mjs --screenshots [folder]
 //   node scripts/bootstrap.mjs --install         nothing but the installation
+//   node scripts/bootstrap.mjs --build           the installation and the page
 
-import { spawn } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BuildError, ensureBuilt } from './build.mjs';
 import { ensureInstalled, InstallError } from './install.mjs';
+import { Interrupted, run } from './run.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, 'node_modules', '.bin');
-const unavailable = 69;
+const [unavailable, failed] = [69, 1];
 
 const [mode, ...rest] = process.argv.slice(2);
-await main();
+try {
+  await main();
+} catch (error) {
+  if (error instanceof Interrupted) endAs({ code: null, signal: error.signal });
+  else if (error instanceof InstallError) endWith(unavailable, `${error.message}\n`);
+  else if (error instanceof BuildError) endWith(failed, `${error.message}The page could not be built.\n`);
+  else throw error;
+}
 
 async function main() {
-  try {
-    await ensureInstalled(root);
-  } catch (error) {
-    if (!(error instanceof InstallError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(unavailable);
-  }
+  await ensureInstalled(root);
   if (mode === '--install') return;
-  if (mode === '--test') await test(rest);
+  if (mode === '--build') process.stdout.write(await ensureBuilt(root, { always: true }));
+  else if (mode === '--test') await test(rest);
+  else if (mode === '--screenshots') await takeScreenshots(rest);
   else await start(process.argv.slice(2));
 }
 
 async function start(args) {
   const command = args.length > 0 && !args[0].startsWith('-') ? args : ['up', ...args];
+  if (needsPage(command)) await buildOrGoOn();
   // The channel carries nothing: its end tells the service that this process was killed.
-  endAs(await run('node', ['src/main.ts', ...command], { leash: true }));
+  endAs(await runTool('node', ['src/main.ts', ...command], { leash: true }));
 }
 
-async function test(vitestArgs) {
-  const steps = [
-    ['types and layers', 'tsc', ['-b']],
-    ['style', 'biome', ['check']],
-    ['unused code', 'knip', []],
-    ['suites', 'vitest', ['run', ...vitestArgs]],
-  ];
-  for (const [name, tool, args] of steps) {
-    const startedAt = Date.now();
-    if (tool === 'vitest') process.stdout.write(`${name}:\n`);
-    const end = await run(tool, args);
-    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
-    // The suites come last and sum themselves up.
-    if (tool === 'vitest') return endAs(end);
-    if (end.code !== 0) {
-      process.stderr.write(`${name}: failed after ${seconds} s (${[tool, ...args].join(' ')})\n`);
-      return endAs(end);
-    }
-    process.stdout.write(`${name}: good, ${seconds} s\n`);
+/** Who only asks for help waits for nothing, and a worker serves no page. */
+function needsPage([name, ...options]) {
+  return (name === 'up' || name === 'api') && options.length === 0;
+}
+
+/** Jobs do not need the page: without it the service runs, and says where the page would be how to build it. */
+async function buildOrGoOn() {
+  try {
+    await ensureBuilt(root);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    process.stderr.write(`${error.message}The page could not be built; the service starts all the same.\n`);
   }
 }
 
-/** Runs an installed tool to its end and passes signals on to it. */
-function run(tool, args, { leash = false } = {}) {
-  const child = spawn(join(tools, tool), args, {
+async function takeScreenshots(args) {
+  await ensureBuilt(root);
+  endAs(await runTool('node', ['test/browser/screenshots.ts', ...args]));
+}
+
+async function test(vitestArgs) {
+  const checks = [
+    ['types and layers', 'tsc', ['-b']],
+    ['style', 'biome', ['check']],
+    ['unused code', 'knip', []],
+  ];
+  for (const [name, tool, args] of checks) {
+    const startedAt = Date.now();
+    const end = await runTool(tool, args);
+    if (end.code !== 0) {
+      const command = [tool, ...args].join(' ');
+      process.stderr.write(`${name}: failed after ${secondsSince(startedAt)} s (${command})\n`);
+      return endAs(end);
+    }
+    process.stdout.write(`${name}: good, ${secondsSince(startedAt)} s\n`);
+  }
+  const startedAt = Date.now();
+  const sizes = await ensureBuilt(root, { always: true });
+  process.stdout.write(`page: good, ${secondsSince(startedAt)} s\n${sizes}suites:\n`);
+  // The suites come last and sum themselves up.
+  endAs(await runTool('vitest', ['run', ...vitestArgs]));
+}
+
+function secondsSince(startedAt) {
+  return ((Date.now() - startedAt) / 1000).toFixed(1);
+}
+
+/** Runs an installed tool to its end, with the terminal of this process. */
+function runTool(tool, args, { leash = false } = {}) {
+  return run(join(tools, tool), args, {
     cwd: root,
     env: {
       // Types are stripped and code compiled once, not at every start: that saves a good part of a second.
@@ -69,17 +101,12 @@ function run(tool, args, { leash = false } = {}) {
       PATH: [tools, process.env.PATH].join(delimiter),
     },
     stdio: leash ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit',
-  });
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  const forward = (name) => child.kill(name);
-  for (const name of names) process.on(name, forward);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => {
-      for (const name of names) process.off(name, forward);
-      resolve({ code, signal });
-    });
-  });
+  }).ended;
+}
+
+function endWith(code, sentence) {
+  process.stderr.write(sentence);
+  process.exit(code);
 }
 
 /** Ends this process the way the other one did. */

@@ -1,22 +1,22 @@
 // Brings node_modules to what package-lock.json says. No dependencies, Node 18 and later.
 
-import { spawn } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join, sep } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { takeLock } from './lock.mjs';
+import { runInSilence } from './run.mjs';
 
 /** The installation cannot be done; the message says why and what to do. */
 export class InstallError extends Error {}
 
 const nodeMin = 18;
-const waitMs = 200;
 const quiet = ['--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
 
 /**
  * Installs when node_modules is not what the lock file asks for on this platform. Of two processes at once,
  * one installs and the other waits.
  * @throws {InstallError}
+ * @throws {Interrupted}
  */
 export async function ensureInstalled(root) {
   if (Number.parseInt(process.versions.node, 10) < nodeMin)
@@ -80,7 +80,10 @@ async function buildTerminal(root) {
   const environment = headers === null ? {} : { npm_config_nodedir: headers };
   const fault = await npm(root, ['rebuild', 'node-pty', ...quiet], environment).then(
     () => null,
-    (error) => error,
+    (error) => {
+      if (error instanceof InstallError) return error;
+      throw error;
+    },
   );
   const built = ['build/Release/pty.node', `prebuilds/${process.platform}-${process.arch}/pty.node`];
   if (fault === null && built.some((file) => existsSync(join(root, 'node_modules/node-pty', file)))) return;
@@ -100,7 +103,7 @@ function nodeHeaders(root) {
 }
 
 /** Runs npm in silence; what it said is shown only when it fails. */
-function npm(root, args, environment = {}) {
+async function npm(root, args, environment = {}) {
   // npm itself runs under the Node that was there before: ours is being replaced.
   const PATH = (process.env.PATH ?? '')
     .split(delimiter)
@@ -108,89 +111,11 @@ function npm(root, args, environment = {}) {
       (folder) => !folder.endsWith(join('node_modules', '.bin')) && !folder.includes(`${sep}node-gyp-bin`),
     )
     .join(delimiter);
-  return new Promise((resolve, reject) => {
-    const child = spawn('npm', args, {
-      cwd: root,
-      env: { ...process.env, ...environment, PATH },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const said = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => said.push(bytes));
-    const forward = (name) => child.kill(name);
-    const names = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-    for (const name of names) process.on(name, forward);
-    const settle = (fault) => {
-      for (const name of names) process.off(name, forward);
-      if (fault === null) resolve();
-      else
-        reject(
-          new InstallError(`${Buffer.concat(said)}\`npm ${args[0]}\` ${fault}; the lines above say why.`),
-        );
-    };
-    child.once('error', (error) => settle(`could not be run (${error.message}): is npm installed?`));
-    child.once('close', (code, signal) => settle(code === 0 ? null : `ended with ${signal ?? code}`));
+  const { fault, said } = await runInSilence('npm', args, {
+    cwd: root,
+    env: { ...process.env, ...environment, PATH },
   });
-}
-
-/** Waits for the lock; takes over one whose holder is gone. Answers what gives it back. */
-async function takeLock(root) {
-  const folder = join(root, '.cache');
-  mkdirSync(folder, { recursive: true });
-  const lock = join(folder, 'install.lock');
-  const draft = `${lock}.${randomUUID()}`;
-  writeFileSync(draft, `${process.pid} ${randomUUID()}`);
-  let told = false;
-  try {
-    while (!tryLink(draft, lock)) {
-      const holder = readOrNull(lock);
-      if (holder === null) continue;
-      if (!isAlive(Number(holder.split(' ')[0]))) bury(lock, holder);
-      else if (!told) say('Another start installs at this moment; waiting for it.');
-      told = true;
-      await sleep(waitMs);
-    }
-  } finally {
-    rmSync(draft, { force: true });
-  }
-  return () => rmSync(lock, { force: true });
-}
-
-/** Only who makes the grave removes the lock, and only after seeing the dead holder in it. */
-function bury(lock, holder) {
-  const grave = `${lock}.dead.${holder.split(' ')[1]}`;
-  try {
-    if (tryLink(lock, grave) && readOrNull(grave) === holder) rmSync(lock, { force: true });
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
-  }
-  rmSync(grave, { force: true });
-}
-
-function tryLink(from, to) {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if (error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function readOrNull(file) {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
-  }
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
+  if (fault !== null) throw new InstallError(`${said}\`npm ${args[0]}\` ${fault}; the lines above say why.`);
 }
 
 function say(line) {

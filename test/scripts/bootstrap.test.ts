@@ -1,11 +1,14 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url));
 const fixtures = fileURLToPath(new URL('../fixtures/bootstrap', import.meta.url));
@@ -15,7 +18,12 @@ let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'llmmixer-bootstrap-'));
   await cp(scripts, join(root, 'scripts'), { recursive: true });
-  await writeFile(join(root, 'package-lock.json'), '{"one":1}');
+  for (const folder of ['dashboard', 'src/client', 'src/core', 'src/contract'])
+    await mkdir(join(root, folder), { recursive: true });
+  await write('package-lock.json', '{"one":1}');
+  await write('tsconfig.json', '{}');
+  await write('dashboard/index.html', 'the page');
+  await write('src/core/fold.ts', 'first');
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
@@ -35,7 +43,7 @@ test('what is installed is not installed again, until the lock file says somethi
   await bootstrap('--install');
   expect((await bootstrap('--install')).errors).toBe('');
   expect(await asked()).toHaveLength(3);
-  await writeFile(join(root, 'package-lock.json'), '{"two":2}');
+  await write('package-lock.json', '{"two":2}');
   await bootstrap('--install');
   expect(await asked()).toHaveLength(6);
 });
@@ -48,13 +56,13 @@ test('of two at once, one installs and the other waits for it', async () => {
 
 test('the lock of an installation that was killed is taken over', async () => {
   await cp(join(root, 'scripts'), join(root, '.cache'), { recursive: true });
-  await writeFile(join(root, '.cache/install.lock'), '999999999 left-by-a-crash');
+  await write('.cache/install.lock', '999999999 left-by-a-crash');
   expect((await bootstrap('--install')).code).toBe(0);
   expect(await asked()).toHaveLength(3);
 });
 
 test('an installation that fails shows what npm said, exits 69 and is tried again the next time', async () => {
-  await writeFile(join(root, 'registry-is-away'), '');
+  await write('registry-is-away', '');
   const failed = await bootstrap('--install');
   expect(failed.code).toBe(69);
   expect(failed.errors).toContain('the registry does not answer');
@@ -64,7 +72,7 @@ test('an installation that fails shows what npm said, exits 69 and is tried agai
 });
 
 test('a terminal module that cannot be built is told and stops nothing', async () => {
-  await writeFile(join(root, 'no-compiler'), '');
+  await write('no-compiler', '');
   const { code, errors } = await bootstrap('--install');
   expect(code).toBe(0);
   expect(errors).toContain('node-pty could not be built here');
@@ -78,17 +86,179 @@ test('the service is started under the Node that was installed, and its exit cod
   expect((await bootstrap('worker')).output).toBe('our node runs src/main.ts worker\n');
 });
 
-async function bootstrap(
-  ...args: string[]
-): Promise<{ code: number | null; output: string; errors: string }> {
-  const child = spawn(process.execPath, [join(root, 'scripts/bootstrap.mjs'), ...args], {
+test('an installation that is interrupted ends by that signal, and begins anew the next time', async () => {
+  await write('compiler-hangs', '');
+  const child = start('--install');
+  await until(async () => (await asked()).length === 3, 'the last step has begun');
+  child.kill('SIGTERM');
+  expect((await end(child)).signal).toBe('SIGTERM');
+  await rm(join(root, 'compiler-hangs'));
+  expect((await bootstrap('--install')).code).toBe(0);
+  expect(await asked()).toHaveLength(6);
+});
+
+test('the page is built in silence before the service starts, and again when what it is made of has changed', async () => {
+  await bootstrap('--install');
+  expect(await bootstrap()).toEqual({
+    code: 7,
+    signal: null,
+    output: 'our node runs src/main.ts up\n',
+    errors: '',
+  });
+  expect(await page()).toBe('the page');
+  expect(await builds()).toHaveLength(1);
+  expect(await builds()).toEqual([expect.stringMatching(/^build .* NODE_ENV=production$/)]);
+  await bootstrap('api');
+  expect(await builds()).toHaveLength(1);
+
+  let count = 1;
+  for (const path of [
+    'dashboard/new.tsx',
+    'src/client/a',
+    'src/core/fold.ts',
+    'src/contract/b/c',
+    'tsconfig.json',
+  ]) {
+    await mkdir(join(root, path, '..'), { recursive: true });
+    await write(path, 'changed');
+    await bootstrap();
+    count += 1;
+    expect([path, (await builds()).length]).toEqual([path, count]);
+  }
+  await rm(join(root, 'dist/dashboard/index.html'));
+  await bootstrap();
+  expect(await builds()).toHaveLength(count + 1);
+  await write('src/unrelated.ts', 'changed');
+  await bootstrap();
+  expect(await builds()).toHaveLength(count + 1);
+});
+
+test('a file that takes the name of another with the same content is a change', async () => {
+  await bootstrap();
+  await cp(join(root, 'src/core/fold.ts'), join(root, 'src/core/hold.ts'));
+  await rm(join(root, 'src/core/fold.ts'));
+  await bootstrap();
+  expect(await builds()).toHaveLength(2);
+});
+
+test('no page is built for a worker, for help, for a wrong option and for an installation', async () => {
+  for (const args of [['worker'], ['--help'], ['api', '--version'], ['dance'], ['--install']])
+    await bootstrap(...args);
+  expect(await builds()).toEqual([]);
+});
+
+test('of two starts at once, one builds the page and both start', async () => {
+  await bootstrap('--install');
+  const both = await Promise.all([bootstrap(), bootstrap()]);
+  expect(both.map(({ code }) => code)).toEqual([7, 7]);
+  expect(await builds()).toHaveLength(1);
+});
+
+test('a page that cannot be built is told and stops no service, and the one before stays', async () => {
+  await bootstrap();
+  await write('page-is-broken', '');
+  await write('dashboard/index.html', 'a better page');
+  const broken = await bootstrap();
+  expect(broken.output).toBe('our node runs src/main.ts up\n');
+  expect(broken.errors).toBe(
+    'the page does not parse\n`vite build` ended with 1.\nThe page could not be built; the service starts all the same.\n',
+  );
+  expect(await page()).toBe('the page');
+  await rm(join(root, 'page-is-broken'));
+  expect((await bootstrap()).errors).toBe('');
+  expect(await page()).toBe('a better page');
+  expect((await readdir(join(root, 'dist'))).sort()).toEqual(['dashboard']);
+});
+
+test('a service without the sources of the page, or without its builder, starts all the same', async () => {
+  await bootstrap('--install');
+  await rm(join(root, 'node_modules/.bin/vite'));
+  const without = await bootstrap();
+  expect(without.output).toBe('our node runs src/main.ts up\n');
+  expect(without.errors).toContain('could not be run');
+  await rm(join(root, 'dashboard'), { recursive: true });
+  expect((await bootstrap()).output).toBe('our node runs src/main.ts up\n');
+});
+
+test('--build builds in any case, shows the sizes, and exits 1 when it fails', async () => {
+  await bootstrap();
+  const built = await bootstrap('--build');
+  expect([built.code, built.output]).toEqual([0, 'First load: light enough\n']);
+  expect(await builds()).toHaveLength(2);
+  await write('page-is-broken', '');
+  const broken = await bootstrap('--build');
+  expect(broken.code).toBe(1);
+  expect(broken.errors).toContain('the page does not parse');
+});
+
+test('the tests build the page before the suites and show its sizes; without a page no suite runs', async () => {
+  await bootstrap();
+  const good = await bootstrap('--test', 'test/core');
+  expect(good.code).toBe(0);
+  expect(
+    good.output
+      .replaceAll(/\d+\.\d s/g, 'N s')
+      .split('\n')
+      .slice(-5),
+  ).toEqual(['page: good, N s', 'First load: light enough', 'suites:', 'vitest run test/core', '']);
+  await write('page-is-broken', '');
+  const broken = await bootstrap('--test');
+  expect(broken.code).toBe(1);
+  expect(broken.output).not.toContain('suites');
+});
+
+test('a start that is interrupted while it builds ends by that signal and starts nothing', async () => {
+  await bootstrap('--install');
+  await write('build-hangs', '');
+  const child = start();
+  await until(async () => (await builds()).length === 1, 'the build has begun');
+  child.kill('SIGINT');
+  const { signal, output } = await end(child);
+  expect([signal, output]).toEqual(['SIGINT', '']);
+  expect(existsSync(join(root, '.cache/install.lock'))).toBe(false);
+});
+
+interface End {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  output: string;
+  errors: string;
+}
+
+function bootstrap(...args: string[]): Promise<End> {
+  return end(start(...args));
+}
+
+function start(...args: string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, [join(root, 'scripts/bootstrap.mjs'), ...args], {
     env: { PATH: `${fixtures}:${dirname(process.execPath)}:/usr/bin:/bin`, PLATFORM: platform },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: child.exitCode, output, errors };
 }
 
-async function asked(): Promise<string[]> {
-  return (await readFile(join(root, 'npm-was-asked'), 'utf8')).trim().split('\n');
+async function end(child: ReturnType<typeof start>): Promise<End> {
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: child.exitCode, signal: child.signalCode, output, errors };
+}
+
+function write(path: string, content: string): Promise<void> {
+  return writeFile(join(root, path), content);
+}
+
+function asked(): Promise<string[]> {
+  return linesOf('npm-was-asked');
+}
+
+function builds(): Promise<string[]> {
+  return linesOf('vite-was-asked');
+}
+
+function page(): Promise<string> {
+  return readFile(join(root, 'dist/dashboard/index.html'), 'utf8');
+}
+
+/** None when there is no such file. */
+async function linesOf(path: string): Promise<string[]> {
+  const content = await readFile(join(root, path), 'utf8').catch(() => '');
+  return content.split('\n').filter((line) => line !== '');
 }
