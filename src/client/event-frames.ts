@@ -2,6 +2,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import type { ControlFrame } from '../contract/stream.ts';
+import { isControl, isEvent } from './stream-parts.ts';
 
 /** What a stream of a job says: an event, a word about the stream, or only that it is alive. */
 export type StreamFrame =
@@ -66,19 +67,4 @@ function readFrame({ id, event, data }: EventSourceMessage): StreamFrame {
     return { kind: 'event', event: value };
   }
   throw new FrameError(`The stream sent a frame "${event}" that is no event and no control frame.`);
-}
-
-function isControl(frame: { type: unknown; data: unknown }): frame is ControlFrame {
-  return typeof frame.type === 'string' && typeof frame.data === 'object' && frame.data !== null;
-}
-
-function isEvent(value: unknown): value is JobEvent {
-  if (typeof value !== 'object' || value === null) return false;
-  const fields: Partial<Record<keyof JobEvent, unknown>> = value;
-  return (
-    typeof fields.id === 'string' &&
-    typeof fields.key === 'string' &&
-    typeof fields.type === 'string' &&
-    typeof fields.data === 'object'
-  );
 }

@@ -2,9 +2,11 @@ import type { JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import type { ControlFrame } from '../contract/stream.ts';
 import { assertNever } from '../core/assert-never.ts';
+import { type BackOff, backOffMs } from '../core/back-off.ts';
+import { ResumePoint } from '../core/resume.ts';
 import { FrameError, readFrames, type StreamFrame } from './event-frames.ts';
 import type { Client } from './http.ts';
-import { ClientProblem } from './problem.ts';
+import { ClientProblem, mayPass } from './problem.ts';
 
 export interface FollowOptions {
   /** A cursor: only what came after it. From the start without it. */
@@ -17,11 +19,8 @@ export interface FollowOptions {
 }
 
 /** Milliseconds; `random` answers in [0, 1). For tests, mostly. */
-export interface FollowTiming {
-  retryMsMin: number;
-  retryMsMax: number;
+export interface FollowTiming extends BackOff {
   silenceMs: number;
-  random(): number;
 }
 
 /**
@@ -46,24 +45,28 @@ export async function* followJob(
 ): AsyncGenerator<JobEvent, void, void> {
   const { signal, onControl } = options;
   const timing: FollowTiming = { ...defaultTiming, ...options.timing };
-  const isNew = rememberKeys(limits.logEventsMax);
-  let after = options.after;
+  const point = new ResumePoint(options.after);
   let failures = 0;
   let nonsense = 0;
   while (signal?.aborted !== true) {
     let retryAfterMs = 0;
-    for await (const frame of connect({ client, job, after, signal, silenceMs: timing.silenceMs })) {
+    for await (const frame of connect({
+      client,
+      job,
+      after: point.after,
+      signal,
+      silenceMs: timing.silenceMs,
+    })) {
       if (signal?.aborted) return;
       switch (frame.kind) {
         case 'event':
           failures = 0;
           nonsense = 0;
-          after = frame.event.id;
-          if (isNew(frame.event.key)) yield frame.event;
+          if (point.take(frame.event)) yield frame.event;
           if (frame.event.type === 'job.ended') return;
           break;
         case 'control':
-          if (frame.frame.type === 'history.reset') after = undefined;
+          if (frame.frame.type === 'history.reset') point.reset();
           onControl?.(frame.frame);
           break;
         case 'heartbeat':
@@ -94,18 +97,6 @@ const defaultTiming: FollowTiming = {
   silenceMs: limits.followSilenceMs,
   random: Math.random,
 };
-
-/** Whether a key is new; of the newest `most`, which is as many as a log keeps and can send again. */
-function rememberKeys(most: number): (key: string) => boolean {
-  const keys = new Set<string>();
-  return (key) => {
-    if (keys.has(key)) return false;
-    keys.add(key);
-    const [oldest] = keys;
-    if (keys.size > most && oldest !== undefined) keys.delete(oldest);
-    return true;
-  };
-}
 
 interface Connection {
   client: Client;
@@ -139,7 +130,7 @@ async function* connect({
     else yield* readFrames(response, { silenceMs, onSilence: abort });
   } catch (error) {
     if (error instanceof ClientProblem) {
-      if (!mayPass(error)) throw error;
+      if (!mayPass(error.problem)) throw error;
       yield { kind: 'refused', retryAfterMs: error.retryAfterMs ?? 0 };
     } else if (error instanceof FrameError) {
       yield { kind: 'nonsense', error };
@@ -150,16 +141,6 @@ async function* connect({
     signal?.removeEventListener('abort', abort);
     connection.abort();
   }
-}
-
-function mayPass({ problem: { status } }: ClientProblem): boolean {
-  return status >= 500 || status === 408 || status === 425 || status === 429;
-}
-
-/** Between the least wait and a ceiling that doubles, drawn evenly: followers do not return as one. */
-function backOffMs(failures: number, { retryMsMin, retryMsMax, random }: FollowTiming): number {
-  const ceiling = Math.min(retryMsMax, retryMsMin * 2 ** (failures + 1));
-  return retryMsMin + (ceiling - retryMsMin) * random();
 }
 
 function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {

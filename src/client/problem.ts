@@ -33,6 +33,11 @@ export function notTheService(response: Response): ClientProblem {
   });
 }
 
+/** Whether asking again later makes sense, without anything being changed. */
+export function mayPass({ status }: Problem): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
+}
+
 /** Seconds or a date (RFC 9110). */
 function readRetryAfterMs(text: string | null): number | undefined {
   if (text === null) return undefined;
@@ -49,7 +54,7 @@ function parse(text: string): unknown {
   }
 }
 
-function isProblem(value: unknown): value is Problem {
+export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;
   const fields: Partial<Record<keyof Problem, unknown>> = value;
   return (

@@ -1,0 +1,23 @@
+import type { JobEvent } from '../contract/event.ts';
+import type { ControlFrame } from '../contract/stream.ts';
+
+/** Whether what came is an event of a job, as far as its envelope tells. */
+export function isEvent(value: unknown): value is JobEvent {
+  if (!isObject(value)) return false;
+  const fields: Partial<Record<keyof JobEvent, unknown>> = value;
+  return (
+    typeof fields.id === 'string' &&
+    typeof fields.key === 'string' &&
+    typeof fields.job === 'string' &&
+    typeof fields.type === 'string' &&
+    isObject(fields.data)
+  );
+}
+
+export function isControl(frame: { type: unknown; data: unknown }): frame is ControlFrame {
+  return typeof frame.type === 'string' && isObject(frame.data);
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

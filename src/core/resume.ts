@@ -1,0 +1,52 @@
+import { limits } from '../contract/limits.ts';
+import { isLater, type Position, parseCursor } from './cursor.ts';
+
+/**
+ * Where a reader of a job is, over as many connections as it takes, and what of the next one it has had.
+ *
+ * Within an epoch an event is new when it is behind the position. A reset forgets the position, since the
+ * log is sent again from its start under other ids; what was had before is then known by its key, of which
+ * the newest are remembered: as many as a log keeps, and so can send again.
+ *
+ * Always true: `take` answers true once for a key, and resuming at `after` misses nothing.
+ */
+export class ResumePoint {
+  #after: string | undefined;
+  #position: Position | null;
+  readonly #keys = new Set<string>();
+
+  /** `after` is a cursor; undefined stands for the start. */
+  constructor(after?: string) {
+    this.#after = after;
+    this.#position = after === undefined ? null : parseCursor(after);
+  }
+
+  /** The cursor to resume at; undefined: from the start. */
+  get after(): string | undefined {
+    return this.#after;
+  }
+
+  /** Notes an event that came, and answers whether it is new. */
+  take({ id, key }: { id: string; key: string }): boolean {
+    const position = parseCursor(id);
+    if (this.#hasHad(position)) return false;
+    this.#after = id;
+    this.#position = position;
+    if (this.#keys.has(key)) return false;
+    this.#keys.add(key);
+    const [oldest] = this.#keys;
+    if (this.#keys.size > limits.logEventsMax && oldest !== undefined) this.#keys.delete(oldest);
+    return true;
+  }
+
+  /** The log goes on in another epoch and is sent from its start (`history.reset`). */
+  reset(): void {
+    this.#after = undefined;
+    this.#position = null;
+  }
+
+  #hasHad(position: Position | null): boolean {
+    if (this.#position === null || position?.epoch !== this.#position.epoch) return false;
+    return !isLater(position, this.#position);
+  }
+}
