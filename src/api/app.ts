@@ -8,7 +8,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { FeedEvent, JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
-import { webSocketProtocol } from '../contract/stream.ts';
+import { webSocketProtocol } from '../contract/socket.ts';
 import { errorCode } from '../platform/error-code.ts';
 import { type HostOptions, hostProblem, installAuth, sessionCookie } from './auth.ts';
 import { answerClientError, endWithProblem } from './client-error.ts';

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox';
+import { jobIdPattern } from './job-id.ts';
 import { limits } from './limits.ts';
 import { Problem } from './problem.ts';
 
@@ -7,7 +8,7 @@ const nullable = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }] });
 
 export const JobId = Type.String({
-  pattern: '^job_[0-9a-hjkmnp-tv-z]{26}$',
+  pattern: jobIdPattern,
   description: 'A lower-case ULID with the prefix job_.',
 });
 export const Timestamp = Type.String({ description: 'UTC, ISO 8601, milliseconds.' });

@@ -71,21 +71,10 @@ export const ClientMessage = Type.Unsafe<ClientMessage>({
   oneOf: [Subscribe, Unsubscribe, Feed, Input, Resize, Cancel, Ping],
 });
 
-/** What the server sends over `GET /v1/ws`. */
+/** What the server sends over `GET /v1/ws`. A `nack` names the job where no message asked for it: the job is gone. */
 export type ServerMessage =
   | { op: 'event'; event: JobEvent | FeedEvent }
   | { op: 'control'; type: ControlType; job?: string; data: ControlFrame['data'] }
   | { op: 'ack'; msg: string }
-  | { op: 'nack'; msg?: string; problem: Problem }
+  | { op: 'nack'; msg?: string; job?: string; problem: Problem }
   | { op: 'pong' };
-
-export const webSocketProtocol = 'llmmixer.v1';
-/** Why the server closes a WebSocket. Who may not connect is refused by HTTP before it opens. */
-export const closeCodes = {
-  draining: 1001,
-  tooBig: 1009,
-  badMessage: 4400,
-  /** The browser session it rested on has ended: log in, then reconnect and resume. */
-  unauthenticated: 4401,
-  slowConsumer: 4290,
-} as const;

@@ -1,12 +1,8 @@
 import type { WebSocket } from '@fastify/websocket';
 import { limits } from '../../contract/limits.ts';
 import { type Problem, ProblemError } from '../../contract/problem.ts';
-import {
-  type ClientMessage,
-  type ControlFrame,
-  closeCodes,
-  type ServerMessage,
-} from '../../contract/stream.ts';
+import { closeCodes } from '../../contract/socket.ts';
+import type { ClientMessage, ControlFrame, ServerMessage } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
 import type { Position } from '../../core/cursor.ts';
 import { redisProblem } from '../../store/redis.ts';
@@ -149,7 +145,7 @@ export class WebSocketSession {
     try {
       const end = await followJob(sources, { job, after, signal, sink: this.#sinkFor(job) });
       if (end === 'slow') this.#socket.close(closeCodes.slowConsumer, 'resume from the last event you have');
-      if (end === 'gone') this.#refuse(jobNotFound(job).problem, undefined);
+      if (end === 'gone') this.#send({ op: 'nack', job, problem: jobNotFound(job).problem });
     } catch (error) {
       logger.error({ err: error, job }, 'a subscription failed');
       this.#socket.close(1011, 'a subscription failed; reconnect and resume');

@@ -1,7 +1,8 @@
 import type { Ajv } from 'ajv';
 import type { FastifyPluginAsync } from 'fastify';
 import { ProblemError } from '../../contract/problem.ts';
-import { ClientMessage, webSocketProtocol } from '../../contract/stream.ts';
+import { webSocketProtocol } from '../../contract/socket.ts';
+import { ClientMessage } from '../../contract/stream.ts';
 import { IncomingMessages } from '../fan-out/incoming-messages.ts';
 import { WebSocketSession } from '../fan-out/web-socket.ts';
 import type { Services } from '../services.ts';
