@@ -118,7 +118,7 @@ export const limits = {
   hubCheckMs: 4 * SECOND_MS,
   /** A sign of life on every stream, and how long one may outlive the browser session it rests on. */
   heartbeatMs: 15 * SECOND_MS,
-  /** A follower's wait before it connects again, and the longest wait of a server it honours. */
+  /** A follower's wait (by SSE or WebSocket) before it connects again, and the longest wait of a server it honours. */
   followRetryMsMin: 200,
   followRetryMsMax: 5 * SECOND_MS,
   followRetryAfterMsMax: MINUTE_MS,
@@ -128,6 +128,14 @@ export const limits = {
   followFrameCharactersMax: 8 * MIB,
   /** Times a follower meets nonsense at the same place before it gives up. */
   followNonsenseMax: 5,
+  /** A WebSocket that was silent for so long is asked whether it lives, and has so long to answer. */
+  liveSilenceMs: 15 * SECOND_MS,
+  liveAnswerMs: 10 * SECOND_MS,
+  /** What a page holds for jobs until the service has it: some minutes of typing, or a large paste. */
+  liveHeldMessagesMax: 1024,
+  liveHeldCharactersMax: 512 * KIB,
+  /** Typing that waits is sent as one message of at most this much: whatever the characters are, it fits. */
+  liveInputCharactersMax: 16 * KIB,
   /** Entries of the feed that rings for lists. */
   feedEntriesMax: 10_000,
   /** A worker unseen for this long is not counted. */

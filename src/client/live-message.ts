@@ -1,0 +1,63 @@
+import type { ServerMessage } from '../contract/stream.ts';
+import { isProblem } from './problem.ts';
+import { isControl, isEvent, isObject } from './stream-parts.ts';
+
+/** What the service said over the WebSocket; null where it is not of this protocol. */
+export function readServerMessage(data: unknown): ServerMessage | null {
+  const message = typeof data === 'string' ? parseJson(data) : undefined;
+  return isServerMessage(message) ? message : null;
+}
+
+/** Gives message ids that no other page gives. */
+export function messageIds(): () => string {
+  // Not `randomUUID`, which browsers have on secure pages only.
+  const [a = 0, b = 0, c = 0] = crypto.getRandomValues(new Uint32Array(3));
+  const page = [a, b, c].map((part) => part.toString(36)).join('');
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${page}-${count}`;
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isServerMessage(value: unknown): value is ServerMessage {
+  if (!isObject(value)) return false;
+  const { op, msg, job, event, type, data, problem }: { [name: string]: unknown } = { ...value };
+  if (!isTextOrAbsent(msg) || !isTextOrAbsent(job)) return false;
+  switch (op) {
+    case 'event':
+      return isEvent(event) || isRing(event);
+    case 'control':
+      return isControl({ type, data });
+    case 'ack':
+      return msg !== undefined;
+    case 'nack':
+      return isProblem(problem);
+    case 'pong':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isRing(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    'type' in value &&
+    value.type === 'job.changed' &&
+    'data' in value &&
+    isObject(value.data)
+  );
+}
+
+function isTextOrAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
+}
