@@ -20,3 +20,9 @@ export function formatCursor({ epoch, seq }: Position): string {
 export function isLater(a: Position, b: Position): boolean {
   return a.epoch === b.epoch ? a.seq > b.seq : a.epoch > b.epoch;
 }
+
+/** Whether the cursor `earlier` is a place before `later`; false where either is no cursor. */
+export function isBehind(earlier: string, later: string): boolean {
+  const [from, to] = [parseCursor(earlier), parseCursor(later)];
+  return from !== null && to !== null && isLater(to, from);
+}
