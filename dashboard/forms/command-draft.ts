@@ -1,0 +1,69 @@
+import type { CommandSpec, CommandSubmission } from '../../src/contract/job.ts';
+import { readTags, readVariables, secondsOf, type Variable, variablesOf } from './draft-parts.ts';
+
+/** A command as it stands in the form: texts, as typed. */
+export interface CommandDraft {
+  way: 'shell' | 'argv';
+  shell: string;
+  /** One a line. */
+  argv: string;
+  interactive: boolean;
+  cwd: string;
+  env: readonly Variable[];
+  secrets: readonly Variable[];
+  timeoutSeconds: string;
+  tags: string;
+}
+
+export function startCommand(source: CommandSpec | null): CommandDraft {
+  return {
+    way: source?.argv === undefined ? 'shell' : 'argv',
+    shell: source?.shell ?? '',
+    argv: (source?.argv ?? []).join('\n'),
+    interactive: source?.interactive ?? false,
+    cwd: source?.cwd ?? '',
+    env: variablesOf(source?.env),
+    secrets: [],
+    timeoutSeconds: secondsOf(source?.timeoutMs),
+    tags: (source?.tags ?? []).join(', '),
+  };
+}
+
+/** What is sent: what the form shows, and of a copied job also what it does not show. */
+export function readCommand(draft: CommandDraft, source: CommandSpec | null): CommandSubmission {
+  const env = readVariables(draft.env);
+  const secrets = readVariables(draft.secrets);
+  const tags = readTags(draft.tags);
+  return {
+    ...unseenOf(source, draft.interactive),
+    type: 'command',
+    ...(draft.way === 'shell' ? { shell: draft.shell } : { argv: readLines(draft.argv) }),
+    interactive: draft.interactive,
+    ...(draft.cwd.trim() === '' ? {} : { cwd: draft.cwd.trim() }),
+    ...(env === null ? {} : { env }),
+    ...(secrets === null ? {} : { secrets }),
+    ...(draft.timeoutSeconds === '' ? {} : { timeoutMs: Number(draft.timeoutSeconds) * 1000 }),
+    ...(tags.length === 0 ? {} : { tags }),
+  };
+}
+
+function unseenOf(source: CommandSpec | null, interactive: boolean): Partial<CommandSpec> {
+  if (source === null) return {};
+  const {
+    shell: _shell,
+    argv: _argv,
+    cwd: _cwd,
+    env: _env,
+    timeoutMs: _time,
+    tags: _tags,
+    ...unseen
+  } = source;
+  if (interactive) return unseen;
+  const { cols: _cols, rows: _rows, ...withoutSize } = unseen;
+  return withoutSize;
+}
+
+/** An empty line in the middle is an empty argument; those at the end are none. */
+function readLines(text: string): string[] {
+  return text.replace(/\n+$/, '').split('\n');
+}

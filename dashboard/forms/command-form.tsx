@@ -1,0 +1,123 @@
+import { useState } from 'preact/hooks';
+import type { CommandSpec, CommandSubmission } from '../../src/contract/job.ts';
+import { type CommandDraft, readCommand, startCommand } from './command-draft.ts';
+import { CommandOptions } from './command-options.tsx';
+import { Field, type FieldErrors, OtherErrors } from './field.tsx';
+import { focusFirst } from './focus-first.ts';
+import { SendRow } from './send-row.tsx';
+
+interface CommandFormProps {
+  /** A job to begin from. */
+  source: CommandSpec | null;
+  errors: FieldErrors;
+  busy: boolean;
+  send(submission: CommandSubmission): void;
+}
+
+/** Part of a form: what it shows, what is wrong with it, and what changes it. */
+export interface DraftProps<Draft> {
+  draft: Draft;
+  errors: FieldErrors;
+  change(part: Partial<Draft>): void;
+}
+
+const shown = ['/shell', '/argv', '/cwd', '/env', '/secrets', '/timeoutMs', '/tags'];
+
+export function CommandForm({ source, errors, busy, send }: CommandFormProps) {
+  const [draft, setDraft] = useState(() => startCommand(source));
+  const change = (part: Partial<CommandDraft>) => setDraft((now) => ({ ...now, ...part }));
+  const part = { draft, errors, change };
+  return (
+    <form
+      class="form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send(readCommand(draft, source));
+      }}
+    >
+      <div class="form-main">
+        <OtherErrors errors={errors} shown={shown} />
+        <WayChoice {...part} />
+        {draft.way === 'shell' ? <ShellLine {...part} /> : <ProgramLines {...part} />}
+        <label class="tick">
+          <input
+            type="checkbox"
+            checked={draft.interactive}
+            onChange={({ currentTarget }) => change({ interactive: currentTarget.checked })}
+          />
+          <span>
+            <strong>In a terminal</strong> that you can type into: for editors, shells and agents
+          </span>
+        </label>
+        <SendRow busy={busy} word="Run" />
+      </div>
+      <CommandOptions {...part} />
+    </form>
+  );
+}
+
+function WayChoice({ draft, change }: DraftProps<CommandDraft>) {
+  return (
+    <fieldset class="choice">
+      <legend>How it is run</legend>
+      <label>
+        <input
+          type="radio"
+          name="way"
+          checked={draft.way === 'shell'}
+          onChange={() => change({ way: 'shell' })}
+        />
+        By a shell
+      </label>
+      <label>
+        <input
+          type="radio"
+          name="way"
+          checked={draft.way === 'argv'}
+          onChange={() => change({ way: 'argv' })}
+        />
+        Program and arguments
+      </label>
+    </fieldset>
+  );
+}
+
+function ShellLine({ draft, errors, change }: DraftProps<CommandDraft>) {
+  return (
+    <Field name="Command" pointer="/shell" errors={errors}>
+      {(control) => (
+        <textarea
+          {...control}
+          class="code"
+          rows={6}
+          required
+          spellcheck={false}
+          placeholder="make && make test"
+          value={draft.shell}
+          onInput={({ currentTarget }) => change({ shell: currentTarget.value })}
+          ref={focusFirst}
+        />
+      )}
+    </Field>
+  );
+}
+
+function ProgramLines({ draft, errors, change }: DraftProps<CommandDraft>) {
+  const hint = 'One a line. No shell reads them, so nothing needs quotes.';
+  return (
+    <Field name="Program and arguments" pointer="/argv" errors={errors} hint={hint}>
+      {(control) => (
+        <textarea
+          {...control}
+          class="code"
+          rows={6}
+          required
+          spellcheck={false}
+          placeholder={'git\nlog\n--oneline'}
+          value={draft.argv}
+          onInput={({ currentTarget }) => change({ argv: currentTarget.value })}
+        />
+      )}
+    </Field>
+  );
+}

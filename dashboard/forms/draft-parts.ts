@@ -1,0 +1,24 @@
+/** One line of a list of variables, as typed. */
+export interface Variable {
+  name: string;
+  value: string;
+}
+
+export function variablesOf(values: Record<string, string> | undefined): Variable[] {
+  return Object.entries(values ?? {}).map(([name, value]) => ({ name, value }));
+}
+
+/** null where nothing was given; lines without a name do not count. */
+export function readVariables(variables: readonly Variable[]): Record<string, string> | null {
+  const named = variables.filter(({ name }) => name.trim() !== '');
+  return named.length === 0 ? null : Object.fromEntries(named.map(({ name, value }) => [name.trim(), value]));
+}
+
+export function readTags(text: string): string[] {
+  const tags = text.split(',').map((tag) => tag.trim());
+  return [...new Set(tags.filter((tag) => tag !== ''))];
+}
+
+export function secondsOf(milliseconds: number | undefined): string {
+  return milliseconds === undefined ? '' : String(milliseconds / 1000);
+}

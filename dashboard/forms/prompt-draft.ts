@@ -1,0 +1,53 @@
+import type { PromptSpec } from '../../src/contract/job.ts';
+import { readTags } from './draft-parts.ts';
+
+/** A prompt as it stands in the form: texts, as typed. */
+export interface PromptDraft {
+  model: string;
+  system: string;
+  prompt: string;
+  temperature: string;
+  maxOutputTokens: string;
+  tags: string;
+}
+
+export function startPrompt(source: PromptSpec | null): PromptDraft {
+  return {
+    model: source?.model ?? '',
+    system: source?.system ?? '',
+    prompt: source?.prompt ?? source?.messages?.at(-1)?.content ?? '',
+    temperature: String(source?.temperature ?? ''),
+    maxOutputTokens: String(source?.maxOutputTokens ?? ''),
+    tags: (source?.tags ?? []).join(', '),
+  };
+}
+
+/** What is sent: what the form shows, and of a copied job also what it does not show. */
+export function readPrompt(draft: PromptDraft, source: PromptSpec | null): PromptSpec {
+  const { unseen, messages } = unseenOf(source);
+  const tags = readTags(draft.tags);
+  const said =
+    messages === undefined
+      ? { prompt: draft.prompt }
+      : { messages: [...messages.slice(0, -1), { role: 'user' as const, content: draft.prompt }] };
+  return {
+    ...unseen,
+    type: 'prompt',
+    model: draft.model.trim(),
+    ...said,
+    ...(draft.system === '' ? {} : { system: draft.system }),
+    ...(draft.temperature === '' ? {} : { temperature: Number(draft.temperature) }),
+    ...(draft.maxOutputTokens === '' ? {} : { maxOutputTokens: Number(draft.maxOutputTokens) }),
+    ...(tags.length === 0 ? {} : { tags }),
+  };
+}
+
+function unseenOf(source: PromptSpec | null): {
+  unseen: Partial<PromptSpec>;
+  messages: PromptSpec['messages'];
+} {
+  if (source === null) return { unseen: {}, messages: undefined };
+  const { prompt: _prompt, messages, system: _system, tags: _tags, ...others } = source;
+  const { temperature: _temperature, maxOutputTokens: _tokens, ...unseen } = others;
+  return { unseen, messages };
+}

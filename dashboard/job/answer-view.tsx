@@ -1,0 +1,80 @@
+import type { Job, PromptSpec, ToolCall } from '../../src/contract/job.ts';
+import type { JobModel } from '../state/job-model.ts';
+import { useModule } from '../state/use-module.ts';
+import { isFinished, promptOf } from '../state/words.ts';
+import '../styles/answer.css';
+
+/** A prompt and what the model answers, as it comes. */
+export function AnswerView({ job, spec, model }: { job: Job; spec: PromptSpec; model: JobModel }) {
+  const { text, reasoning, toolCalls } = model.answer.value;
+  const isBusy = job.status === 'running';
+  return (
+    <div class="talk">
+      {spec.system !== undefined && <Said by="System" text={spec.system} />}
+      {spec.messages?.slice(0, -1).map(({ role, content }, index) => (
+        <Said key={index} by={role === 'user' ? 'You' : 'Model'} text={content} />
+      ))}
+      <Said by="You" text={promptOf(spec)} />
+      <section class="answer" aria-label="Answer" aria-busy={isBusy}>
+        {reasoning !== '' && (
+          <details class="whole">
+            <summary>Reasoning</summary>
+            <p class="plain">{reasoning}</p>
+          </details>
+        )}
+        <Markdown text={text} />
+        {isBusy && <span class="caret" aria-hidden="true" />}
+        {toolCalls.map((call) => (
+          <ToolCallView key={call.id} call={call} />
+        ))}
+        {text === '' && toolCalls.length === 0 && <p class="faint">{silence(job)}</p>}
+      </section>
+    </div>
+  );
+}
+
+function Said({ by, text }: { by: string; text: string }) {
+  return (
+    <section class="said" aria-label={by}>
+      <span class="said-by">{by}</span>
+      <p class="plain">{text}</p>
+    </section>
+  );
+}
+
+/** What the model wants done: the name, and each argument on a line. */
+function ToolCallView({ call: { name, arguments: given } }: { call: ToolCall }) {
+  const entries =
+    typeof given === 'object' && given !== null ? Object.entries(given) : [['', given] as const];
+  return (
+    <div class="tool">
+      <strong>
+        Calls <code>{name}</code>
+      </strong>
+      <dl class="facts">
+        {entries.map(([key, value]) => (
+          <div key={key}>
+            <dt>{key}</dt>
+            <dd>
+              <code>{typeof value === 'string' ? value : JSON.stringify(value)}</code>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}
+
+const loadMarkdown = () => import('../markdown/to-markup.ts');
+
+/** Plain until the part of the page that understands Markdown has come. */
+function Markdown({ text }: { text: string }) {
+  const markdown = useModule(loadMarkdown);
+  if (markdown === null) return <p class="plain">{text}</p>;
+  return <div class="markdown" dangerouslySetInnerHTML={{ __html: markdown.toMarkup(text) }} />;
+}
+
+function silence(job: Job): string {
+  if (isFinished(job)) return 'There is no answer.';
+  return job.status === 'running' ? 'The model has not answered yet.' : 'The answer appears here.';
+}

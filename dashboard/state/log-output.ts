@@ -1,0 +1,65 @@
+import { type ReadonlySignal, signal } from '@preact/signals';
+import type { EventData, JobEvent } from '../../src/contract/event.ts';
+import { type LogLine, LogLines } from '../../src/core/log-lines.ts';
+import { bytesOfBase64 } from './base64.ts';
+
+/** What a person can still scroll through, and what a page may hold: with its text some 30 MB. */
+const bounds = { linesMax: 100_000, charactersMax: 8192 };
+
+/** The lines of a command's output. `version` rises with every change of them. */
+export class LogOutput {
+  readonly #lines = new LogLines(bounds);
+  readonly #version = signal(0);
+  /** Bytes of a character whose rest has not come yet. */
+  readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+
+  get version(): ReadonlySignal<number> {
+    return this.#version;
+  }
+
+  get lines(): readonly LogLine[] {
+    return this.#lines.lines;
+  }
+
+  get dropped(): number {
+    return this.#lines.dropped;
+  }
+
+  apply(events: readonly JobEvent[]): void {
+    let changed = false;
+    for (const event of events) changed = this.#apply(event) || changed;
+    if (changed) this.#version.value += 1;
+  }
+
+  note(text: string): void {
+    this.#lines.note(text, new Date().toISOString());
+    this.#version.value += 1;
+  }
+
+  #apply(event: JobEvent): boolean {
+    switch (event.type) {
+      case 'output.delta':
+        if (event.data.stream === 'tty') return false;
+        this.#lines.append(event.data.stream, this.#textOf(event.data), event.at);
+        return true;
+      case 'output.reset':
+        this.#lines.clear();
+        this.#lines.note(`Begun anew: ${event.data.reason}`, event.at);
+        return true;
+      case 'output.truncated':
+        this.#lines.note('The command goes on, but its further output is not kept.', event.at);
+        return true;
+      case 'history.lost':
+        this.#lines.note('A restart of the storage took some output from here.', event.at);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #textOf({ stream, text, base64 }: EventData<'output.delta'>): string {
+    if (stream === 'tty') return '';
+    if (base64 === undefined) return text ?? '';
+    return this.#decoders[stream].decode(bytesOfBase64(base64), { stream: true });
+  }
+}

@@ -1,0 +1,50 @@
+import { base64OfBinary } from '../state/base64.ts';
+
+type Input = { text: string } | { base64: string };
+
+/** What a program is given at once: a long paste goes in pieces, each when the one before has arrived. */
+const pieceCharactersMax = 4096;
+
+/** Sends what is typed, in order; keys that come while others are on their way travel together. */
+export function createTyping(send: (input: Input) => Promise<void>, onFault: (error: unknown) => void) {
+  const waiting: Input[] = [];
+  let sending = false;
+  const pump = async () => {
+    if (sending) return;
+    sending = true;
+    for (let next = take(waiting); next !== null; next = take(waiting)) {
+      try {
+        await send(next);
+      } catch (error) {
+        waiting.length = 0;
+        onFault(error);
+      }
+    }
+    sending = false;
+  };
+  return {
+    text(text: string) {
+      for (let from = 0; from < text.length; from += pieceCharactersMax)
+        waiting.push({ text: text.slice(from, from + pieceCharactersMax) });
+      void pump();
+    },
+    binary(binary: string) {
+      waiting.push({ base64: base64OfBinary(binary) });
+      void pump();
+    },
+  };
+}
+
+/** The next piece, with the text behind it as far as it fits. */
+function take(waiting: Input[]): Input | null {
+  const first = waiting.shift();
+  if (first === undefined) return null;
+  if (!('text' in first)) return first;
+  let { text } = first;
+  for (let next = waiting[0]; next !== undefined && 'text' in next; next = waiting[0]) {
+    if (text.length + next.text.length > pieceCharactersMax) break;
+    text += next.text;
+    waiting.shift();
+  }
+  return { text };
+}

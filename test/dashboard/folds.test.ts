@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { type Answer, emptyAnswer, nextAnswer } from '../../dashboard/state/answer.ts';
+import { type Attempt, nextAttempts } from '../../dashboard/state/attempts.ts';
+import { TerminalFeed } from '../../dashboard/state/terminal-feed.ts';
+import type { EventDraft, JobEvent } from '../../src/contract/event.ts';
+import { problem } from '../../src/contract/problem.ts';
+
+const job = 'job_01jc0000000000000000000000';
+const at = '2026-11-22T10:00:00.000Z';
+const event = (draft: EventDraft, attempt = 1): JobEvent => ({
+  ...draft,
+  id: '1-1',
+  key: 'key',
+  job,
+  attempt,
+  at,
+});
+const lost = problem('provider_overloaded', 'The model is overloaded.');
+
+describe('the attempts of a job', () => {
+  const fold = (events: JobEvent[]) => events.reduce<readonly Attempt[]>(nextAttempts, []);
+
+  it('are one for each start, with how it ended and when the next follows', () => {
+    const attempts = fold([
+      event({ type: 'job.started', data: { worker: 'w1' } }),
+      event({ type: 'attempt.failed', data: { error: lost, retryInMs: 1000 } }),
+      event({ type: 'job.started', data: { worker: 'w2', note: 'odd' } }, 2),
+      event({ type: 'job.ended', data: { status: 'succeeded', result: null, error: null, usage: null } }, 2),
+    ]);
+    expect(attempts).toMatchObject([
+      { number: 1, worker: 'w1', endedAt: at, error: lost, retryInMs: 1000 },
+      { number: 2, worker: 'w2', endedAt: at, error: null, note: 'odd' },
+    ]);
+  });
+
+  it('that a dead worker left are closed by the next', () => {
+    const attempts = fold([
+      event({ type: 'job.started', data: { worker: 'w1' } }),
+      event({ type: 'output.reset', data: { reason: 'lost' } }, 2),
+      event({ type: 'job.started', data: { worker: 'w2' } }, 2),
+    ]);
+    expect(attempts.map(({ endedAt }) => endedAt)).toEqual([at, null]);
+  });
+});
+
+describe('the answer of a model', () => {
+  const fold = (events: JobEvent[]) => events.reduce<Answer>(nextAnswer, emptyAnswer);
+  const text = (piece: string) => event({ type: 'text.delta', data: { text: piece } });
+
+  it('begins anew when what came before does not count', () => {
+    const answer = fold([
+      text('wrong'),
+      event({ type: 'output.reset', data: { reason: 'retry' } }),
+      text('ri'),
+      text('ght'),
+    ]);
+    expect(answer.text).toBe('right');
+  });
+
+  it('is whole at the end, whatever of it was no longer kept', () => {
+    const result = { text: 'the whole', model: 'a/b', finishReason: 'stop' as const, toolCalls: [] };
+    const answer = fold([
+      text('le'),
+      event({ type: 'job.ended', data: { status: 'succeeded', result, error: null, usage: null } }),
+    ]);
+    expect(answer.text).toBe('the whole');
+  });
+});
+
+describe('the news of a terminal', () => {
+  it('wait for the screen in order, the newest of them, and then go straight to it', () => {
+    const feed = new TerminalFeed(10);
+    const seen: string[] = [];
+    const bytes = (text: string) => ({ bytes: new TextEncoder().encode(text) });
+    feed.take(bytes('dropped'));
+    feed.take(bytes('kept'));
+    feed.take({ size: { cols: 100, rows: 30 } });
+    feed.take(bytes('five5'));
+    feed.attach({
+      write: (piece) => seen.push(new TextDecoder().decode(piece)),
+      resize: ({ cols, rows }) => seen.push(`${cols}x${rows}`),
+      reset: () => seen.push('reset'),
+    });
+    feed.take(bytes('live'));
+    feed.reset();
+    expect(seen).toEqual(['kept', '100x30', 'five5', 'live', 'reset']);
+  });
+});
