@@ -16,7 +16,9 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 })
   .split('\n')
   .filter((path) => path !== '');
-const sources = files.filter((path) => /^(src|workers)\/.*\.ts$/.test(path));
+const sources = files.filter(
+  (path) => /^(src|workers|dashboard)\/.*\.tsx?$/.test(path) && !path.endsWith('/vite.config.ts'),
+);
 
 describe('the layers', () => {
   const mayImport: Record<string, string[]> = {
@@ -27,6 +29,7 @@ describe('the layers', () => {
     'src/client': ['src/contract', 'src/core'],
     'src/api': ['src/contract', 'src/core', 'src/store', 'src/platform'],
     workers: ['src/contract', 'src/core', 'src/store', 'src/platform'],
+    dashboard: ['src/contract', 'src/core', 'src/client'],
   };
   const layerOf = (path: string) => Object.keys(mayImport).find((layer) => path.startsWith(`${layer}/`));
 
@@ -50,6 +53,23 @@ describe('the layers', () => {
         /^src\/(contract|core|client)\//.test(path) &&
         /from '(node:|ioredis|bullmq|fastify)/.test(read(path)),
     );
+    expect(wrong).toEqual([]);
+  });
+
+  it('take no schemas along into the browser', () => {
+    const schemas = sources.filter(
+      (path) =>
+        /^src\/.*\.ts$/.test(path) && /^import \{[^}]*\bType\b[^}]*\} from 'typebox'/m.test(read(path)),
+    );
+    const wrong = sources
+      .filter((path) => /^(dashboard|src\/client)\//.test(path))
+      .flatMap((path) =>
+        [...read(path).matchAll(/^import (?!type\b)[^;]*?from '(\.[^']+)'/gm)]
+          .filter(([, target]) =>
+            schemas.includes(new URL(target ?? '', `file:///${path}`).pathname.slice(1)),
+          )
+          .map(([line]) => `${path}: ${line}`),
+      );
     expect(wrong).toEqual([]);
   });
 

@@ -17,7 +17,7 @@ export interface TestService {
   ready: ApiReady;
   config: Config;
   /** Starts another API process (in this one) on the same Redis. */
-  addApi(): Promise<{ baseUrl: string; close(): Promise<void> }>;
+  addApi(): Promise<{ baseUrl: string; ready: ApiReady; close(): Promise<void> }>;
   /** Starts a worker; `own` is what it has for itself. */
   addWorker(own?: { redisUrl?: string; drainMs?: number }): Promise<{ close(): Promise<void> }>;
   request(

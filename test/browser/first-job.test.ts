@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useBrowser } from '../support/browser-suite.ts';
+import { openSignedIn, readLog, startPageService, untilStatus } from '../support/dashboard.ts';
+import type { TestService } from '../support/service.ts';
+
+const browser = useBrowser();
+let service: TestService;
+beforeAll(async () => {
+  service = await startPageService();
+});
+afterAll(() => service.close());
+
+/** The issue's own bound. */
+const firstResultMsMax = 10_000;
+
+describe('from the printed link to the first result', () => {
+  it('a person comes by clicks', async () => {
+    const { ready } = service;
+    const page = await browser.newPage();
+    const startedAt = Date.now();
+    await page.goto(String(ready.loginLink));
+    await page.getByRole('button', { name: 'Open LLMMixer' }).click();
+    await page.getByRole('link', { name: 'New job' }).first().click();
+    await page.getByLabel('Command', { exact: true }).fill('echo hello');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await untilStatus(page, 'Succeeded');
+    expect(await readLog(page)).toEqual([[1, 'hello']]);
+    expect(Date.now() - startedAt).toBeLessThan(firstResultMsMax);
+    expect(await page.locator('.facts').innerText()).toMatch(/Exit\s+code 0/);
+  });
+
+  it('a person comes by the keyboard alone', async () => {
+    const { ready } = await service.addApi();
+    const page = await browser.newPage();
+    await page.goto(String(ready.loginLink));
+    await page.locator('button:focus').waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+    await page.keyboard.press('n');
+    await page.locator('textarea:focus').waitFor();
+    await page.keyboard.type('echo hello from the keys');
+    await page.keyboard.press('Control+Enter');
+    await untilStatus(page, 'Succeeded');
+    expect(await readLog(page)).toEqual([[1, 'hello from the keys']]);
+  });
+
+  it('runs each sample of an empty list with one click', async () => {
+    const empty = await startPageService();
+    try {
+      const page = await browser.newPage();
+      await page.goto(String(empty.ready.loginLink));
+      await page.getByRole('button', { name: 'Open LLMMixer' }).click();
+      await page.getByRole('button', { name: /Count slowly/ }).click();
+      await page.locator('.line-text', { hasText: 'line 1' }).waitFor();
+    } finally {
+      await empty.close();
+    }
+  });
+});
+
+describe('the form of a new job', () => {
+  it('shows at its field what the service refuses, and keeps what was written', async () => {
+    const page = await browser.newPage();
+    browser.faults(page).allow(/422/);
+    await openSignedIn(page, '/new', service);
+    await page.getByLabel('Command', { exact: true }).fill('true');
+    await page.getByRole('button', { name: 'Add a variable' }).click();
+    await page.getByLabel('Name of variable 1').fill('not a name');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.locator('.variables .field-fault').waitFor();
+    expect(await page.getByLabel('Command', { exact: true }).inputValue()).toBe('true');
+  });
+
+  it('runs a program with arguments, variables and secrets in its folder', async () => {
+    const page = await browser.newPage();
+    await openSignedIn(page, '/new', service);
+    await page.getByLabel('Program and arguments', { exact: true }).first().check();
+    await page.locator('textarea').fill('/bin/sh\n-c\necho "$GREETING, $1; $TOKEN" | tr 5 6\nsh\ntwo words');
+    await page.getByRole('button', { name: 'Add a variable' }).click();
+    await page.getByLabel('Name of variable 1').fill('GREETING');
+    await page.getByLabel('Value of variable 1').fill('Hello');
+    await page.getByRole('button', { name: 'Add a secret' }).click();
+    await page.getByLabel('Name of secret 1').fill('TOKEN');
+    await page.getByLabel('Value of secret 1').fill('12345');
+    await page.getByLabel('Tags').fill('one, two');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await untilStatus(page, 'Succeeded');
+    expect(await readLog(page)).toEqual([[1, 'Hello, two words; 12346']]);
+    expect(await page.locator('.facts').innerText()).toContain('#one #two');
+  });
+
+  it('begins from an older job, and runs one again linked to it', async () => {
+    const page = await browser.newPage();
+    const old = await service.submit({ type: 'command', shell: 'echo again', tags: ['kept'] });
+    await openSignedIn(page, `/jobs/${old.id}`, service);
+    await untilStatus(page, 'Succeeded');
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByText('Copy of').waitFor();
+    await untilStatus(page, 'Succeeded');
+    expect(page.url()).not.toContain(old.id);
+    await page.getByRole('link', { name: 'Edit a copy' }).click();
+    await page.getByRole('heading', { name: 'Edit a copy' }).waitFor();
+    await page.getByLabel('Command', { exact: true }).fill('echo changed');
+    await page.keyboard.press('Control+Enter');
+    await page.locator('.line-text', { hasText: 'changed' }).waitFor();
+    expect(await page.locator('.facts').innerText()).toContain('#kept');
+  });
+});

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useBrowser } from '../support/browser-suite.ts';
+import { openSignedIn, startPageService, untilLive } from '../support/dashboard.ts';
+import type { TestService } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const browser = useBrowser();
+let service: TestService;
+beforeAll(async () => {
+  service = await startPageService();
+});
+afterAll(() => service.close());
+
+describe('the list of jobs', () => {
+  it('shows new jobs and changes as they come', async () => {
+    const page = await browser.newPage();
+    await openSignedIn(page, '/', service);
+    await untilLive(page);
+    const { id } = await service.submit({ type: 'command', shell: 'sleep 600', tags: ['watched'] });
+    const row = page.locator(`a[href="/jobs/${id}"]`);
+    await row.getByText('Running').waitFor();
+    await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+    await row.getByText('Cancelled').waitFor();
+  });
+
+  it('keeps its filters in the address, so that Back undoes them', async () => {
+    const good = await service.run({ type: 'command', shell: 'echo needle; true' });
+    const bad = await service.run({ type: 'command', shell: 'echo needle; false' });
+    const page = await browser.newPage();
+    await openSignedIn(page, '/?q=needle', service);
+    const rows = () => page.locator('a.row').evaluateAll((all) => all.map((row) => row.getAttribute('href')));
+    const untilRows = (ids: string[]) =>
+      until(
+        async () => JSON.stringify(await rows()) === JSON.stringify(ids.map((id) => `/jobs/${id}`)),
+        `the rows are ${ids}`,
+      );
+    await untilRows([bad.job.id, good.job.id]);
+    await page.getByRole('link', { name: 'Failed', exact: true }).click();
+    await untilRows([bad.job.id]);
+    expect(new URL(page.url()).search).toBe('?q=needle&status=failed');
+    await page.goBack();
+    await untilRows([bad.job.id, good.job.id]);
+    await page.getByLabel('Search in commands and prompts').fill('nothing has this');
+    await page.getByText('No job fits these filters.').waitFor();
+  });
+
+  it('goes on in older pages', async () => {
+    for (let count = 0; count < 55; count += 1)
+      await service.submit({
+        type: 'command',
+        shell: `echo page ${count}`,
+        delayMs: 600_000,
+        tags: ['many'],
+      });
+    const page = await browser.newPage();
+    await openSignedIn(page, '/?tag=many', service);
+    await page.locator('a.row').nth(49).waitFor();
+    await page.getByRole('link', { name: 'Older' }).click();
+    await until(async () => (await page.locator('a.row').count()) === 5, 'the rest is on the second page');
+    await page.getByRole('link', { name: 'Newest' }).click();
+    await until(async () => (await page.locator('a.row').count()) === 50, 'the first page is back');
+  });
+
+  it('is walked through with j and k, and opened with Enter', async () => {
+    const page = await browser.newPage();
+    await openSignedIn(page, '/?tag=many', service);
+    await page.locator('a.row').first().waitFor();
+    for (const key of ['j', 'j', 'j', 'k']) await page.keyboard.press(key);
+    const second = await page.locator('a.row').nth(1).getAttribute('href');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**${second}`);
+  });
+});
+
+it('A list says so when no worker runs, and stops saying it when one does', async () => {
+  const idle = await startPageService({ workers: 0 });
+  try {
+    const page = await browser.newPage();
+    await openSignedIn(page, '/', idle);
+    await page.getByText('No worker is running').waitFor();
+    await idle.addWorker();
+    await page.reload();
+    await page.getByRole('heading', { name: 'Nothing has run here yet' }).waitFor();
+    await until(
+      async () => (await page.getByText('No worker is running').count()) === 0,
+      'it is no longer said',
+    );
+  } finally {
+    await idle.close();
+  }
+});

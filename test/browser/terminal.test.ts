@@ -1,0 +1,125 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useBrowser } from '../support/browser-suite.ts';
+import {
+  openSignedIn,
+  readTerminal,
+  startPageService,
+  untilStatus,
+  untilTerminal,
+} from '../support/dashboard.ts';
+import type { TestService } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const browser = useBrowser();
+let service: TestService;
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'llmmixer-vim-'));
+  service = await startPageService({ config: { workRoots: [folder] } });
+});
+afterAll(async () => {
+  await service.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const vim = ['/usr/bin/vim', '/usr/local/bin/vim', '/bin/vim'].find(existsSync);
+/** Shows its size whenever that changes. */
+const sizeTeller = "trap 'stty size' WINCH; stty size; while :; do sleep 0.1; done";
+/** Shows its size, then what it reads. */
+const reader = 'stty size; while read -r line; do echo "read <$line>"; done';
+
+describe('the terminal on the page', () => {
+  it('lets a person write a file with vim, save it and leave', async () => {
+    if (vim === undefined) {
+      process.stderr.write('NOT TESTED: there is no vim on this machine.\n');
+      return;
+    }
+    const { id } = await service.submit({
+      type: 'command',
+      argv: [vim, '-u', 'NONE', 'notes.txt'],
+      cwd: folder,
+      interactive: true,
+    });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await untilTerminal(page, /notes\.txt.*\[New/);
+    await page.locator('.terminal-place').click();
+    await page.getByText('You are typing here').waitFor();
+    await page.keyboard.type('iTwo streams,\none page.');
+    await page.keyboard.press('Escape');
+    await untilTerminal(page, 'one page.');
+    await page.keyboard.type(':wq\n');
+    await untilStatus(page, 'Succeeded');
+    expect(readFileSync(join(folder, 'notes.txt'), 'utf8')).toBe('Two streams,\none page.\n');
+    expect(await page.locator('.facts').innerText()).toMatch(/Exit\s+code 0/);
+    expect(await page.getByText('The program has ended.').count()).toBe(1);
+  });
+
+  it('gives the program the size of the window, and tells it when that changes', async () => {
+    const { id } = await service.submit({ type: 'command', shell: sizeTeller, interactive: true });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await untilTerminal(page, '24 80');
+    await page.getByRole('button', { name: 'Take control' }).click();
+    await until(async () => (await sizes(page)).length >= 2, 'the program has the size of the window');
+    await page.setViewportSize({ width: 900, height: 600 });
+    await until(async () => (await sizes(page)).length >= 3, 'the program has the new size');
+    const [, large, small] = await sizes(page);
+    expect(Number(small?.[1])).toBeLessThan(Number(large?.[1]));
+    await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+    await untilStatus(page, 'Cancelled');
+  });
+
+  it('types only for who has taken control, and gives it back on Shift-Escape', async () => {
+    const { id } = await service.submit({ type: 'command', shell: reader, interactive: true });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await untilTerminal(page, '24 80');
+    await page.keyboard.type('lost\n');
+    await page.getByRole('button', { name: 'Take control' }).click();
+    await page.keyboard.type('first\n');
+    await untilTerminal(page, 'read <first>');
+    await page.keyboard.press('Shift+Escape');
+    await page.getByText('You are looking on.').waitFor();
+    await page.keyboard.type('lost\n');
+    await page.getByRole('button', { name: 'Take control' }).click();
+    await page.keyboard.type('second\n');
+    await untilTerminal(page, 'read <second>');
+    expect(await readTerminal(page)).not.toContain('lost');
+    await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+    await untilStatus(page, 'Cancelled');
+  });
+
+  it('answers no question of the program, so that a viewer never types', async () => {
+    const ask =
+      'stty -echo; printf \'\\033[c\\033[>c\\033[6n\\033]11;?\\007\\033[?2026$p\'; echo asked; read -r line; echo "read <$line>"';
+    const { id } = await service.submit({ type: 'command', shell: ask, interactive: true });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await untilTerminal(page, 'asked');
+    await page.getByRole('button', { name: 'Take control' }).click();
+    await page.keyboard.type('mine\n');
+    await untilTerminal(page, 'read <');
+    expect(await readTerminal(page)).toContain('read <mine>');
+    await untilStatus(page, 'Succeeded');
+  });
+
+  it('shows one who comes late what was written before', async () => {
+    const { job } = await service.run({ type: 'command', shell: 'seq 1 100; echo END', interactive: true });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${job.id}`, service);
+    await untilTerminal(page, 'END');
+    expect(await readTerminal(page)).toContain('100\nEND');
+  });
+});
+
+/** Every size the program has told of, oldest first. */
+async function sizes(page: Parameters<typeof readTerminal>[0]): Promise<string[][]> {
+  return [...(await readTerminal(page)).matchAll(/^(\d+) (\d+)$/gm)].map(([, rows, cols]) => [
+    String(rows),
+    String(cols),
+  ]);
+}
