@@ -4,25 +4,30 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive, processIdentity } from './process-identity.mjs';
 
 const waitMs = 200;
 
-/** Waits for the lock; takes over one whose holder is gone. Answers what gives it back. */
+/**
+ * Waits for the lock; takes over one whose holder is gone. The lock names its holder by pid and start time.
+ * A process takes it once at a time.
+ * @returns what gives it back.
+ */
 export async function takeLock(root) {
   const folder = join(root, '.cache');
   mkdirSync(folder, { recursive: true });
   const lock = join(folder, 'install.lock');
   const draft = `${lock}.${randomUUID()}`;
-  writeFileSync(draft, `${process.pid} ${randomUUID()}`);
-  let told = false;
+  writeFileSync(draft, `${processIdentity(process.pid)} ${randomUUID()}`);
+  const say = sayOnce();
   try {
     while (!tryLink(draft, lock)) {
-      const holder = readOrNull(lock);
-      if (holder === null) continue;
-      if (!isAlive(Number(holder.split(' ')[0]))) bury(lock, holder);
-      else if (!told)
-        process.stderr.write('Another start installs or builds at this moment; waiting for it.\n');
-      told = true;
+      const { content, fault } = read(lock);
+      if (content !== null && !isHeld(content)) bury(lock, content);
+      else if (content !== null) say('Another start installs or builds at this moment; waiting for it.');
+      // One that is gone was given back between the two looks.
+      else if (fault !== 'ENOENT')
+        say(`${lock} cannot be read (${fault}); waiting until it is gone. Remove it if no other start runs.`);
       await sleep(waitMs);
     }
   } finally {
@@ -31,11 +36,25 @@ export async function takeLock(root) {
   return () => rmSync(lock, { force: true });
 }
 
+function sayOnce() {
+  const said = new Set();
+  return (line) => {
+    if (!said.has(line)) process.stderr.write(`${line}\n`);
+    said.add(line);
+  };
+}
+
+/** Who waits holds nothing, so a lock with its own pid was left by an earlier process of that number. */
+function isHeld(content) {
+  const [holder] = content.split(' ');
+  return !holder.startsWith(`${process.pid}-`) && isAlive(holder);
+}
+
 /** Only who makes the grave removes the lock, and only after seeing the dead holder in it. */
 function bury(lock, holder) {
   const grave = `${lock}.dead.${holder.split(' ')[1]}`;
   try {
-    if (tryLink(lock, grave) && readOrNull(grave) === holder) rmSync(lock, { force: true });
+    if (tryLink(lock, grave) && read(grave).content === holder) rmSync(lock, { force: true });
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
@@ -52,19 +71,11 @@ function tryLink(from, to) {
   }
 }
 
-function readOrNull(file) {
+/** Its content, or the code of why there is none. */
+function read(file) {
   try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
-  }
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
+    return { content: readFileSync(file, 'utf8'), fault: null };
   } catch (error) {
-    return error.code === 'EPERM';
+    return { content: null, fault: error.code };
   }
 }

@@ -1,13 +1,15 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { processIdentity } from '../../src/platform/process-identity.ts';
 import { until } from '../support/until.ts';
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url));
@@ -25,7 +27,12 @@ beforeEach(async () => {
   await write('dashboard/index.html', 'the page');
   await write('src/core/fold.ts', 'first');
 });
-afterEach(() => rm(root, { recursive: true, force: true }));
+const children = new Set<ChildProcess>();
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  children.clear();
+  await rm(root, { recursive: true, force: true });
+});
 
 test('a fresh clone is installed in three steps, the last with the headers that the second brought', async () => {
   const { code, errors } = await bootstrap('--install');
@@ -55,10 +62,81 @@ test('of two at once, one installs and the other waits for it', async () => {
 });
 
 test('the lock of an installation that was killed is taken over', async () => {
-  await cp(join(root, 'scripts'), join(root, '.cache'), { recursive: true });
-  await write('.cache/install.lock', '999999999 left-by-a-crash');
+  await lockBy('999999999-1');
   expect((await bootstrap('--install')).code).toBe(0);
   expect(await asked()).toHaveLength(3);
+});
+
+test('the lock of a process whose number a later one has is taken over', async () => {
+  await lockBy(`${process.pid}-99999999999999`);
+  const { code, errors } = await bootstrap('--install');
+  expect([code, errors]).toEqual([0, expect.not.stringContaining('waiting')]);
+  expect(await asked()).toHaveLength(3);
+});
+
+test('a lock is waited for while its holder lives, and taken over when that was killed and not reaped', async () => {
+  const negligent = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  children.add(negligent);
+  const holder = Number(String((await once(negligent.stdout, 'data'))[0]));
+  try {
+    await lockBy((await processIdentity(holder)) ?? '');
+    const child = start('--install');
+    const ended = end(child);
+    expect(String((await once(child.stderr, 'data'))[0])).toMatch(/^Another start .*; waiting for it\.\n$/);
+    // Longer than it takes to look again.
+    await sleep(500);
+    expect(await asked()).toEqual([]);
+    process.kill(holder, 'SIGKILL');
+    expect((await ended).code).toBe(0);
+  } finally {
+    process.kill(holder, 'SIGKILL');
+  }
+  expect(await asked()).toHaveLength(3);
+});
+
+test('a lock that names the very process that wants it was left by an earlier one and is taken over', async () => {
+  await mkdir(join(root, '.cache'));
+  await write(
+    'take-own-lock.mjs',
+    `import { writeFileSync } from 'node:fs';
+    import { processIdentity } from './scripts/process-identity.mjs';
+    writeFileSync('.cache/install.lock', processIdentity(process.pid) + ' left-by-a-crash');
+    process.stdout.write(processIdentity(process.pid));
+    await import('./scripts/bootstrap.mjs');`,
+  );
+  const child = startScript('take-own-lock.mjs', '--install');
+  const identity = await processIdentity(child.pid ?? 0);
+  expect(await end(child)).toMatchObject({
+    code: 0,
+    output: identity,
+    errors: expect.not.stringContaining('waiting'),
+  });
+  expect(await asked()).toHaveLength(3);
+});
+
+test('a lock that cannot be read is told and waited for without keeping a processor busy', async () => {
+  await mkdir(join(root, '.cache/install.lock'), { recursive: true });
+  await write(
+    'with-its-cost.mjs',
+    `process.on('exit', () => {
+      const { user, system } = process.cpuUsage();
+      process.stdout.write(String((user + system) / 1000));
+    });
+    await import('./scripts/bootstrap.mjs');`,
+  );
+  const child = startScript('with-its-cost.mjs', '--install');
+  const ended = end(child);
+  const said = String((await once(child.stderr, 'data'))[0]);
+  expect(said).toMatch(/install\.lock cannot be read \(EISDIR\); waiting until it is gone\. .*\n$/);
+  const waitedMs = 2_000;
+  await sleep(waitedMs);
+  expect(await asked()).toEqual([]);
+  await rmdir(join(root, '.cache/install.lock'));
+  const { code, output, errors } = await ended;
+  expect([code, errors.split('cannot be read').length - 1]).toEqual([0, 1]);
+  expect(Number(output)).toBeLessThan(waitedMs / 2);
 });
 
 test('an installation that fails shows what npm said, exits 69 and is tried again the next time', async () => {
@@ -230,15 +308,28 @@ function bootstrap(...args: string[]): Promise<End> {
 }
 
 function start(...args: string[]): ChildProcessByStdio<null, Readable, Readable> {
-  return spawn(process.execPath, [join(root, 'scripts/bootstrap.mjs'), ...args], {
+  return startScript('scripts/bootstrap.mjs', ...args);
+}
+
+function startScript(path: string, ...args: string[]): ChildProcessByStdio<null, Readable, Readable> {
+  const child = spawn(process.execPath, [join(root, path), ...args], {
+    cwd: root,
     env: { PATH: `${fixtures}:${dirname(process.execPath)}:/usr/bin:/bin`, PLATFORM: platform },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  children.add(child);
+  return child;
 }
 
 async function end(child: ReturnType<typeof start>): Promise<End> {
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code: child.exitCode, signal: child.signalCode, output, errors };
+}
+
+/** Leaves a lock with this holder. */
+async function lockBy(identity: string): Promise<void> {
+  await mkdir(join(root, '.cache'), { recursive: true });
+  await write('.cache/install.lock', `${identity} left-by-a-crash`);
 }
 
 function write(path: string, content: string): Promise<void> {
