@@ -11,6 +11,7 @@ import { createFeed } from '../src/store/feed.ts';
 import { createInbox, createWakeListener } from '../src/store/inbox.ts';
 import { consumeQueue, type QueueConsumer } from '../src/store/job-queue.ts';
 import { JobRecords } from '../src/store/job-records.ts';
+import { watchKeyHolders } from '../src/store/key-holders.ts';
 import { connectRedis, openLogConnection } from '../src/store/redis.ts';
 import { createWorkerRegistry, type WorkerRegistry } from '../src/store/worker-registry.ts';
 import { createAdapters } from './adapters/registry.ts';
@@ -59,6 +60,8 @@ export async function serveWorker(
   const reaping = setInterval(() => reapOrphans({ log: logger }), limits.workerHeartbeatMs);
   const { terminals } = await services.terminals.available();
   const beating = beatRegularly(services, { workers, config, terminals });
+  const self = { name: `worker ${services.id}`, fingerprint: services.seal.keyFingerprint };
+  const keyWatch = watchKeyHolders(connection, { self, log: logger });
   const consumer = consumeQueue(redisUrl, {
     concurrency: config.concurrency,
     run: (job) => services.running.pickUp((ending) => runJob(services, { job, ending })),
@@ -72,12 +75,15 @@ export async function serveWorker(
       await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     await drain(services, consumer, config.drainMs);
     clearInterval(reaping);
-    beating.stop();
+    await beating.stop();
     await workers.leave(services.id).catch(() => {}); // silence says the same, later
+    await keyWatch.stop();
     subscriber.disconnect();
     connection.close();
   })();
   const providers = [...new Set(services.adapters.list().map(({ provider }) => provider))];
+  await connection.ready(AbortSignal.any([stop, AbortSignal.timeout(firstBeatMsMax)])).catch(() => {});
+  if (!stop.aborted) await beating.beat();
   return { ready: { id: services.id, terminals, sandbox: 'none', providers }, closed };
 }
 
@@ -113,25 +119,30 @@ function createServices(
 function beatRegularly(
   { id, running, adapters, logger }: WorkerServices,
   { workers, config, terminals }: { workers: WorkerRegistry; config: Config; terminals: TerminalKind[] },
-): { stop: () => void } {
+): { beat: () => Promise<void>; stop: () => Promise<void> } {
   const startedAt = new Date().toISOString();
   const { concurrency } = config;
   const models = adapters.list();
+  let latest = Promise.resolve();
   const beat = () => {
     const said = { id, pid: process.pid, host: hostname(), startedAt, running: running.size, concurrency };
-    workers.beat({ ...said, sandbox: 'none', terminals, models }).catch((error: unknown) => {
+    latest = workers.beat({ ...said, sandbox: 'none', terminals, models }).catch((error: unknown) => {
       logger.debug({ err: error }, 'a heartbeat was not heard');
     });
+    return latest;
   };
   const timer = setInterval(beat, limits.workerHeartbeatMs);
-  const first = setTimeout(beat, 200); // by then the connection is there
   return {
-    stop: () => {
-      clearTimeout(first);
+    beat,
+    stop: async () => {
       clearInterval(timer);
+      await latest; // or it would undo the leaving
     },
   };
 }
+
+/** A worker that says it is ready is also listed, unless Redis stays away for this long. */
+const firstBeatMsMax = 5000;
 
 /**
  * Takes nothing new and gives back what has not started, gives the rest its time, ends what is left, and waits

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
 import type { Config } from '../platform/config.ts';
@@ -10,6 +11,7 @@ import { createFeed } from '../store/feed.ts';
 import { createInbox } from '../store/inbox.ts';
 import { createJobQueue } from '../store/job-queue.ts';
 import { JobRecords } from '../store/job-records.ts';
+import { watchKeyHolders } from '../store/key-holders.ts';
 import { connectRedis, type LogConnection, openLogConnection } from '../store/redis.ts';
 import { createSessions } from '../store/sessions.ts';
 import { sweep } from '../store/sweep.ts';
@@ -71,6 +73,7 @@ export async function serveApi(options: ServeOptions): Promise<{ ready: ApiReady
     stopWatching();
     services.hub.close();
     services.feedHub.close();
+    await services.keyWatch.stop();
     await services.queue.close().catch(() => {});
     for (const redis of [subscriber, blocking]) redis.disconnect();
     connection.close();
@@ -141,6 +144,7 @@ function createServices({
     read: (job, afterSeq, count) => gate.run(() => log.read(job, afterSeq, count)),
     getJob: (job) => records.get(job),
   };
+  const self = { name: `api ${hostname()}-${process.pid}`, fingerprint: seal.keyFingerprint };
   return {
     process: randomBytes(5).toString('hex'),
     logger,
@@ -155,6 +159,7 @@ function createServices({
     workers: createWorkerRegistry(redis),
     sessions: createSessions(redis, (token) => seal.fingerprint(`session ${token}`)),
     seal,
+    keyWatch: watchKeyHolders(connection, { self, log: logger }),
     streams: new OpenStreams(),
     draining: stop,
   };

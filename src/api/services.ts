@@ -5,6 +5,7 @@ import type { Feed } from '../store/feed.ts';
 import type { Inbox } from '../store/inbox.ts';
 import type { JobQueue } from '../store/job-queue.ts';
 import type { JobRecords } from '../store/job-records.ts';
+import type { KeyWatch } from '../store/key-holders.ts';
 import type { Sessions } from '../store/sessions.ts';
 import type { WorkerRegistry } from '../store/worker-registry.ts';
 import type { FeedHub } from './fan-out/feed-hub.ts';
@@ -29,6 +30,7 @@ export interface Services {
   workers: WorkerRegistry;
   sessions: Sessions;
   seal: Seal;
+  keyWatch: KeyWatch;
   streams: OpenStreams;
   /** Aborts when the process is asked to stop: nothing new is taken, and nobody is kept waiting. */
   draining: AbortSignal;

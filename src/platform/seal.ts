@@ -10,12 +10,15 @@ export interface Seal {
   open(job: string, sealed: string): Record<string, string>;
   /** A keyed digest, for values that must be comparable but not guessable. */
   fingerprint(text: string): string;
+  /** Tells one API key from another, and nothing else about it. */
+  readonly keyFingerprint: string;
 }
 
 export function createSeal(apiKey: string): Seal {
   const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', apiKey, '', `llmmixer ${purpose}`, 32));
   const sealingKey = derive('secrets');
   const fingerprintKey = derive('fingerprints');
+  const fingerprint = (text: string) => createHmac('sha256', fingerprintKey).update(text).digest('hex');
   return {
     seal: (job, secrets) => {
       const nonce = randomBytes(12);
@@ -31,6 +34,7 @@ export function createSeal(apiKey: string): Seal {
       const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
       return JSON.parse(text) as Record<string, string>; // authenticated: our own `seal` wrote it
     },
-    fingerprint: (text) => createHmac('sha256', fingerprintKey).update(text).digest('hex'),
+    fingerprint,
+    keyFingerprint: fingerprint('the key itself'),
   };
 }

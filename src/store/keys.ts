@@ -25,6 +25,8 @@ export const keys = {
   /** Sorted set: workers by the time of their last heartbeat; and what each said. */
   workers: 'llmx:workers',
   workerDetails: 'llmx:workers:details',
+  /** Sorted set: `<keyed digest> <name>` of every process, by the time of its last heartbeat. */
+  keyHolders: 'llmx:key-holders',
   sweepLease: 'llmx:sweep',
   /** Written to learn whether Redis takes writes. */
   probe: 'llmx:probe',

@@ -130,6 +130,12 @@ export function openLogConnection(url: string): LogConnection {
   };
 }
 
+/** The clock of the server, which all machines share; their own may differ by more than a heartbeat. */
+export async function serverTimeMs(redis: Redis): Promise<number> {
+  const [seconds, microseconds] = await redis.time();
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+}
+
 const prelude = readFileSync(new URL('./lua/log.lua', import.meta.url), 'utf8');
 
 export interface Script {

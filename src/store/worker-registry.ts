@@ -2,18 +2,23 @@ import type { Redis } from 'ioredis';
 import type { Model, Worker } from '../contract/http.ts';
 import { limits } from '../contract/limits.ts';
 import { keys } from './keys.ts';
+import { serverTimeMs } from './redis.ts';
 
 /** What a worker says of itself: its resource, and the models it can reach. */
 export type WorkerRecord = Worker & { models: Model[] };
 
-/** Who works: each worker says so every few seconds; who is silent for long is not counted. */
+/**
+ * Who works: each worker says so every few seconds; who is silent for long is not counted. Times are those of
+ * Redis, so that a machine whose clock is wrong is not taken for a dead one, nor takes others for dead.
+ */
 export type WorkerRegistry = ReturnType<typeof createWorkerRegistry>;
 
 export function createWorkerRegistry(redis: Redis) {
   async function beat(worker: Omit<WorkerRecord, 'seenAt'>): Promise<void> {
+    const nowMs = await serverTimeMs(redis);
     await redis
       .multi()
-      .zadd(keys.workers, Date.now(), worker.id)
+      .zadd(keys.workers, nowMs, worker.id)
       .hset(keys.workerDetails, worker.id, JSON.stringify(worker))
       .exec();
   }
@@ -23,13 +28,8 @@ export function createWorkerRegistry(redis: Redis) {
   }
 
   async function list(): Promise<WorkerRecord[]> {
-    const seen = await redis.zrange(
-      keys.workers,
-      String(Date.now() - limits.workerSeenMs),
-      '+inf',
-      'BYSCORE',
-      'WITHSCORES',
-    );
+    const oldestMs = (await serverTimeMs(redis)) - limits.workerSeenMs;
+    const seen = await redis.zrange(keys.workers, String(oldestMs), '+inf', 'BYSCORE', 'WITHSCORES');
     const workers: WorkerRecord[] = [];
     for (let index = 0; index < seen.length; index += 2) {
       const details = await redis.hget(keys.workerDetails, String(seen[index]));
@@ -42,12 +42,8 @@ export function createWorkerRegistry(redis: Redis) {
 
   /** Forgets workers that have been silent for long. */
   async function prune(): Promise<void> {
-    const silent = await redis.zrange(
-      keys.workers,
-      '-inf',
-      String(Date.now() - limits.workerSeenMs),
-      'BYSCORE',
-    );
+    const oldestMs = (await serverTimeMs(redis)) - limits.workerSeenMs;
+    const silent = await redis.zrange(keys.workers, '-inf', String(oldestMs), 'BYSCORE');
     for (const id of silent) await leave(id);
   }
 

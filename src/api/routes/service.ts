@@ -46,7 +46,7 @@ function healthRoutes(services: Services): FastifyPluginAsyncTypebox {
   };
 }
 
-async function checkReadiness({ draining, log, workers }: Services): Promise<Readiness> {
+async function checkReadiness({ draining, log, workers, keyWatch }: Services): Promise<Readiness> {
   const reasons: string[] = [];
   const warnings: string[] = [];
   if (draining.aborted) reasons.push('This process is stopping.');
@@ -55,6 +55,12 @@ async function checkReadiness({ draining, log, workers }: Services): Promise<Rea
   else if ((await workers.list().catch(() => [])).length === 0) {
     warnings.push('No worker has been seen for 30 s; jobs wait until one starts.');
   }
+  // No names: whoever asks here has shown no key.
+  const others = (await keyWatch.others().catch(() => [])).length;
+  if (others > 0)
+    warnings.push(
+      `${others} on this Redis with another LLMMIXER_API_KEY; the log of this process names them.`,
+    );
   return { status: reasons.length === 0 ? 'ready' : 'unready', reasons, warnings };
 }
 
