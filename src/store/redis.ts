@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type Problem, ProblemError } from '../contract/problem.ts';
-import { keys } from './keys.ts';
+import { keys, queueName, queuePrefix } from './keys.ts';
 
 /**
  * What a connection is for decides how it treats a lost server:
@@ -217,6 +217,21 @@ export function redisUnavailable(cause?: unknown): ProblemError {
     'The service cannot reach its Redis right now. Send the request again in a few seconds.',
     { cause, retryAfterSeconds: 2 },
   );
+}
+
+/**
+ * What an ACL user of Redis must not be without: our keys, those of the queue, and our channels. A channel that
+ * is refused would fail a script after its writes. Null, or the refusal in the words of Redis.
+ */
+export async function refusedRight(redis: Redis): Promise<string | null> {
+  try {
+    await redis.set(keys.probe, '1', 'EX', 60);
+    await redis.exists(`${queuePrefix}:${queueName}:meta`);
+    await redis.publish(keys.probe, '');
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return error.message;
+  }
+  return null;
 }
 
 /** Whether a submit can be written right now: null, or the problem that it would be answered with. */

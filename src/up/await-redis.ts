@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { exitCodes, StartError } from '../platform/start-error.ts';
-import { type LogConnection, openLogConnection, redisAddress } from '../store/redis.ts';
+import { type LogConnection, openLogConnection, redisAddress, refusedRight } from '../store/redis.ts';
 
 export interface AwaitRedisOptions {
   url: string;
@@ -15,9 +15,10 @@ export interface AwaitRedisOptions {
 }
 
 /**
- * Returns once the Redis at `url` has answered and has the database asked for.
- * @throws {StartError} when it has not in time, or has no such database; the reason of `signal` when that
- * aborts first.
+ * Returns once the Redis at `url` has answered, has the database asked for, and lets its user do what the
+ * service does.
+ * @throws {StartError} when it has not in time, has no such database, or refuses; the reason of `signal` when
+ * that aborts first.
  */
 export async function awaitRedis(options: AwaitRedisOptions): Promise<void> {
   const { url, origin, withinMs, silenceMs = 500, log, signal } = options;
@@ -39,6 +40,7 @@ export async function awaitRedis(options: AwaitRedisOptions): Promise<void> {
       );
     });
     await requireDatabase(connection, options);
+    await requireRights(connection, options);
   } finally {
     clearTimeout(telling);
     connection.close();
@@ -54,4 +56,13 @@ async function requireDatabase({ redis }: LogConnection, { url, origin }: AwaitR
       `Redis (${origin}) does not give database ${database}: ${error.message}. Correct REDIS_URL.`,
     );
   });
+}
+
+async function requireRights({ redis }: LogConnection, { origin }: AwaitRedisOptions): Promise<void> {
+  const refusal = await refusedRight(redis);
+  if (refusal === null) return;
+  throw new StartError(
+    exitCodes.misconfigured,
+    `Redis (${origin}) refuses its user what the service needs: ${refusal}.`,
+  );
 }
