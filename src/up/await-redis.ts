@@ -63,6 +63,6 @@ async function requireRights({ redis }: LogConnection, { origin }: AwaitRedisOpt
   if (refusal === null) return;
   throw new StartError(
     exitCodes.misconfigured,
-    `Redis (${origin}) refuses its user what the service needs: ${refusal}.`,
+    `Redis (${origin}) refuses its user what the service needs: ${refusal}. docs/deploy.md shows the ACL.`,
   );
 }
