@@ -9,6 +9,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY src src
 COPY dashboard dashboard
+COPY scripts/first-load.mjs scripts/
 RUN node node_modules/vite/bin/vite.js build --config dashboard/vite.config.ts
 
 # What a run needs: node-pty built for this Node, without the binaries it brings for other systems.

@@ -17,13 +17,14 @@ export class Interrupted extends Error {
  * came meanwhile; that one fails when the program cannot be started.
  */
 export function run(program, args, options) {
-  const child = spawn(program, args, options);
   let stopped = null;
   const forward = (name) => {
     stopped ??= name;
     child.kill(name);
   };
+  // Before the start: a signal in between would end this process alone and leave the other behind.
   for (const name of stops) process.on(name, forward);
+  const child = spawn(program, args, options);
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal, stopped }));

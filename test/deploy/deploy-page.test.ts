@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { parse } from 'yaml';
@@ -260,6 +261,7 @@ describe('a Redis with the ACL of the page', () => {
     await connection.ready();
     const queue = createJobQueue(url);
     await sweep({
+      logger: pino({ level: 'silent' }),
       redis: connection.redis,
       log: new EventLog(connection, { keepBytes: 1024 * 1024, keepMs: 60_000 }),
       queue,

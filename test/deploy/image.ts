@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { copiesOf, environmentOf, execForm, readStages, type Stage, textsOf } from './dockerfile.ts';
@@ -87,7 +87,10 @@ function copy(one: Stage, { place, workdir }: { place: string; workdir: string }
     for (const source of sources) {
       const origin = join(from === null ? root : folderOf(from, place), source);
       const intoFolder = target.endsWith('/');
-      const goal = join(isAbsolute(target) ? place : workdir, intoFolder ? join(target, source) : target);
+      const goal = join(
+        isAbsolute(target) ? place : workdir,
+        intoFolder ? join(target, basename(source)) : target,
+      );
       if (from === null) cpSync(origin, goal, { recursive: true });
       else renameSync(origin, goal);
     }
