@@ -147,7 +147,8 @@ export const limits = {
   sweepBatch: 500,
   /** The oldest jobs of the list that a sweep looks at, to forget those that have expired. */
   sweepForgetMax: 1000,
-  /** Steps of a stop: interrupt, then terminate, then kill. */
+  /** Steps of a stop: interrupt, hang up (a terminal), terminate, kill. The second falls into the first's grace. */
+  hangUpAfterMs: SECOND_MS,
   interruptGraceMs: 3 * SECOND_MS,
   terminateGraceMs: 5 * SECOND_MS,
   /** What a command leaves behind when it ends by itself: time after SIGTERM, then kills until this gives up. */

@@ -29,12 +29,14 @@ export interface CommandParts {
 /** Puts the parts together and sees the command to its end, in the one order that loses nothing. */
 export function superviseCommand(parts: CommandParts): RunningCommand {
   const { pid, tree, queue, input, log } = parts;
-  const ending = createEnding(tree, (pids) =>
-    log.warn(
-      { pid, left: pids },
-      'Processes of a command still live after repeated kills and are left behind.',
-    ),
-  );
+  const ending = createEnding(tree, {
+    hasTerminal: parts.terminal !== 'pipe',
+    onGaveUp: (pids) =>
+      log.warn(
+        { pid, left: pids },
+        'Processes of a command still live after repeated kills and are left behind.',
+      ),
+  });
   const unkillable = ending.gaveUp.then((): CommandExit => ({ exitCode: null, signal: 'SIGKILL' }));
   const exited = Promise.race([parts.exited, unkillable]);
   // Nobody would hear of a command whose reader has gone.

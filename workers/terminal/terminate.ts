@@ -4,7 +4,7 @@ import type { ProcessTree } from './process-tree.ts';
 
 /** Ends the processes of one job. */
 export interface Ending {
-  /** Interrupt, then terminate, then kill, each after its grace; `kill` skips the first two. */
+  /** Interrupt, hang up where there is a terminal, terminate, kill, each after its grace; `kill` skips to the last. */
   terminate(options: { kill: boolean }): void;
   /** After the command itself has ended: ends what it left behind. Resolves when nothing is left, or given up. */
   endRest(): Promise<void>;
@@ -13,12 +13,16 @@ export interface Ending {
 }
 
 /**
- * States: quiet -> interrupted -> terminated -> killing. `terminate` moves from quiet, a timer moves on
- * from each of the next two; `kill: true` jumps to the last from anywhere. `endRest` stops the timers:
+ * States: quiet -> interrupted -> (hung up) -> terminated -> killing. `terminate` moves from quiet, a timer moves
+ * on from each of the next; `kill: true` jumps to the last from anywhere. Only a command with a terminal is hung
+ * up: interactive shells heed neither of the other two signals, but end when their terminal goes away. `endRest` stops the timers:
  * with the command gone there is nobody left to be patient with. A state is never left backwards.
  */
-export function createEnding(tree: ProcessTree, onGaveUp: (pids: number[]) => void): Ending {
-  let state: 'quiet' | 'interrupted' | 'terminated' | 'killing' = 'quiet';
+export function createEnding(
+  tree: ProcessTree,
+  { hasTerminal, onGaveUp }: { hasTerminal: boolean; onGaveUp(pids: number[]): void },
+): Ending {
+  let state: 'quiet' | 'interrupted' | 'hung up' | 'terminated' | 'killing' = 'quiet';
   let timer: NodeJS.Timeout | undefined;
   let killing: Promise<void> | undefined;
   let commandEnded = false;
@@ -34,9 +38,14 @@ export function createEnding(tree: ProcessTree, onGaveUp: (pids: number[]) => vo
     });
     return killing;
   };
+  const hangUp = (): void => {
+    state = 'hung up';
+    askToEnd(tree, 'SIGHUP');
+    timer = setTimeout(endPolitely, limits.interruptGraceMs - limits.hangUpAfterMs);
+  };
   const endPolitely = (): void => {
     state = 'terminated';
-    askToEnd(tree);
+    askToEnd(tree, 'SIGTERM');
     timer = setTimeout(() => void kill(), limits.terminateGraceMs);
   };
 
@@ -48,7 +57,8 @@ export function createEnding(tree: ProcessTree, onGaveUp: (pids: number[]) => vo
       } else if (state === 'quiet' && !commandEnded) {
         state = 'interrupted';
         tree.signalForeground('SIGINT');
-        timer = setTimeout(endPolitely, limits.interruptGraceMs);
+        if (hasTerminal) timer = setTimeout(hangUp, limits.hangUpAfterMs);
+        else timer = setTimeout(endPolitely, limits.interruptGraceMs);
       }
     },
     endRest: async () => {
@@ -80,14 +90,14 @@ export async function killUntilNone(tree: Killable): Promise<number[]> {
 }
 
 /** A stopped process hears nothing until it is continued. */
-function askToEnd(tree: ProcessTree): void {
+function askToEnd(tree: ProcessTree, signal: 'SIGHUP' | 'SIGTERM'): void {
   const { members } = tree.survey();
-  tree.signalAll(members, 'SIGTERM');
+  tree.signalAll(members, signal);
   tree.signalAll(members, 'SIGCONT');
 }
 
 async function askAndWait(tree: ProcessTree): Promise<void> {
-  askToEnd(tree);
+  askToEnd(tree, 'SIGTERM');
   const deadline = Date.now() + limits.leftoverGraceMs;
   while (Date.now() < deadline && !(await isEmpty(tree))) await sleep(10);
 }

@@ -91,9 +91,18 @@ describe('Ending a command', () => {
     expect(watched.text()).toContain('tidied');
   });
 
+  it('hangs up an interactive shell, which heeds neither SIGINT nor SIGTERM', async () => {
+    const command = await start({ argv: ['bash', '--norc', '-i'] }, { interactive: true });
+    const watched = follow(command);
+    command.write(Buffer.from('echo $((6 * 7)) ready\n'));
+    await watched.until('42 ready');
+    command.terminate({ kill: false });
+    expect(await watched.ended).toEqual({ exitCode: null, signal: 'SIGHUP' });
+  });
+
   it('asks a second time with SIGTERM, then kills what hears neither, in 3 and 5 seconds', async () => {
     const folder = freshFolder();
-    const line = 'trap "" INT; trap "echo asked" TERM; echo ready; while :; do sleep 0.1; done';
+    const line = 'trap "" INT HUP; trap "echo asked" TERM; echo ready; while :; do sleep 0.1; done';
     const command = await start({ shell: line }, { cwd: folder });
     const watched = follow(command);
     await watched.until('ready');
@@ -106,7 +115,7 @@ describe('Ending a command', () => {
 
   it('ends a stopped one too', async () => {
     const command = await start({
-      shell: 'trap "" INT; trap "echo asked; exit 8" TERM; kill -STOP $$; sleep 100',
+      shell: 'trap "" INT HUP; trap "echo asked; exit 8" TERM; kill -STOP $$; sleep 100',
     });
     const watched = follow(command);
     await until(() => /^State:\s+T/m.test(readFileSync(`/proc/${command.pid}/status`, 'utf8')));
