@@ -1,9 +1,11 @@
 import type { Signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
+import { LocationProvider, Route, Router, useLocation } from 'preact-iso';
 import type { Client } from '../src/client/http.ts';
 import type { LiveLink } from '../src/client/live.ts';
+import { Later } from './parts/later.tsx';
 import { ClockContext, useClock } from './state/clock.ts';
+import { createScrollMemory } from './state/scroll-memory.ts';
 import { type Services, ServicesContext } from './state/services.ts';
 import { type SessionState, useSession } from './state/session.ts';
 import { Away } from './views/away.tsx';
@@ -12,8 +14,8 @@ import { Login } from './views/login.tsx';
 import { NotFound } from './views/not-found.tsx';
 import { Shell } from './views/shell.tsx';
 
-const JobPage = lazy(() => import('./views/job.tsx').then(({ JobPage }) => JobPage));
-const NewJob = lazy(() => import('./views/new-job.tsx').then(({ NewJob }) => NewJob));
+const loadJob = () => import('./views/job.tsx');
+const loadNewJob = () => import('./views/new-job.tsx');
 
 interface AppProps {
   client: Client;
@@ -46,30 +48,30 @@ function Gate({ client, session, openLink }: AppProps) {
 /** One live link for as long as the session lasts. */
 function SignedIn({ client, session, openLink }: AppProps) {
   const link = useMemo(openLink, [openLink]);
+  const scroll = useMemo(createScrollMemory, []);
   const clock = useClock();
   useEffect(() => {
     const leave = link.onState((state) => {
       if (state.kind === 'refused') session.value = 'closed';
     });
-    const tryNow = () => link.reconnectNow();
-    addEventListener('online', tryNow);
     return () => {
       leave();
-      removeEventListener('online', tryNow);
       link.close();
+      scroll.stop();
     };
-  }, [link, session]);
+  }, [link, scroll, session]);
   const services = useMemo<Services>(
     () => ({
       client,
       link,
       submitted: new Set(),
+      scroll,
       signOut: async () => {
         await client.logout();
         session.value = 'closed';
       },
     }),
-    [client, link, session],
+    [client, link, scroll, session],
   );
   return (
     <ServicesContext.Provider value={services}>
@@ -77,7 +79,7 @@ function SignedIn({ client, session, openLink }: AppProps) {
         <Shell>
           <Router onRouteChange={focusContent}>
             <Route path="/" component={Jobs} />
-            <Route path="/new" component={NewJob} />
+            <Route path="/new" component={NewJobPage} />
             <Route path="/jobs/:id" component={JobPage} />
             <Route default component={NotFound} />
           </Router>
@@ -91,4 +93,20 @@ function SignedIn({ client, session, openLink }: AppProps) {
 function focusContent(): void {
   const content = document.getElementById('content');
   if (!content?.contains(document.activeElement)) content?.focus({ preventScroll: true });
+}
+
+function JobPage() {
+  return (
+    <Later name="the job" load={loadJob}>
+      {(job) => <job.JobPage />}
+    </Later>
+  );
+}
+
+function NewJobPage() {
+  return (
+    <Later name="the form" load={loadNewJob}>
+      {(form) => <form.NewJob />}
+    </Later>
+  );
 }

@@ -1,6 +1,6 @@
 import type { Job, PromptSpec, ToolCall } from '../../src/contract/job.ts';
+import { Markdown } from '../parts/markdown.tsx';
 import type { JobModel } from '../state/job-model.ts';
-import { useModule } from '../state/use-module.ts';
 import { isFinished, promptOf } from '../state/words.ts';
 import '../styles/answer.css';
 
@@ -22,7 +22,7 @@ export function AnswerView({ job, spec, model }: { job: Job; spec: PromptSpec; m
             <p class="plain">{reasoning}</p>
           </details>
         )}
-        <Markdown text={text} />
+        <Markdown text={text} isGrowing={isBusy} />
         {isBusy && <span class="caret" aria-hidden="true" />}
         {toolCalls.map((call) => (
           <ToolCallView key={call.id} call={call} />
@@ -63,15 +63,6 @@ function ToolCallView({ call: { name, arguments: given } }: { call: ToolCall }) 
       </dl>
     </div>
   );
-}
-
-const loadMarkdown = () => import('../markdown/to-markup.ts');
-
-/** Plain until the part of the page that understands Markdown has come. */
-function Markdown({ text }: { text: string }) {
-  const markdown = useModule(loadMarkdown);
-  if (markdown === null) return <p class="plain">{text}</p>;
-  return <div class="markdown" dangerouslySetInnerHTML={{ __html: markdown.toMarkup(text) }} />;
 }
 
 function silence(job: Job): string {

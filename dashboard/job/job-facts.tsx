@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { Job } from '../../src/contract/job.ts';
 import type { Attempt } from '../state/attempts.ts';
 import { useNow } from '../state/clock.ts';
+import { withQuery } from '../state/list-query.ts';
 import { bytesWord, timeOf } from '../state/words.ts';
 
 /** What there is to know about a job beside its output. What is not known yet is left out. */
@@ -24,6 +25,7 @@ export function JobFacts({ job, attempts }: { job: Job; attempts: readonly Attem
           <Fact name="Output">{`${bytesWord(result.outputBytes)}${result.truncated ? ', not all kept' : ''}`}</Fact>
         )}
         <Fact name="Submitted">{at(job.createdAt)}</Fact>
+        <Fact name="Due">{at(dueOf(job))}</Fact>
         <Fact name="Started">{at(job.startedAt)}</Fact>
         <Fact name="Ended">{at(job.finishedAt)}</Fact>
         {spec.type === 'command' && spec.cwd !== undefined && (
@@ -37,7 +39,13 @@ export function JobFacts({ job, attempts }: { job: Job; attempts: readonly Attem
             <code>{Object.keys(spec.env).join(' ')}</code>
           </Fact>
         )}
-        {job.tags.length > 0 && <Fact name="Tags">{job.tags.map((tag) => `#${tag}`).join(' ')}</Fact>}
+        {job.tags.length > 0 && (
+          <Fact name="Tags">
+            {job.tags.map((tag) => (
+              <a key={tag} class="tag" href={withQuery({ tag })}>{`#${tag}`}</a>
+            ))}
+          </Fact>
+        )}
         {job.retryOf && (
           <Fact name="Copy of">
             <a href={`/jobs/${job.retryOf}`}>{shortId(job.retryOf)}</a>
@@ -86,6 +94,12 @@ function costOf(dollars: number): string {
 
 function exitOf({ exitCode, signal }: { exitCode: number | null; signal: string | null }): string {
   return signal === null ? `code ${exitCode ?? 'unknown'}` : `by ${signal}`;
+}
+
+/** When a job that was submitted for later is to start. */
+function dueOf({ spec, createdAt, startedAt, finishedAt }: Job): string | null {
+  if (!spec.delayMs || startedAt !== null || finishedAt !== null) return null;
+  return new Date(Date.parse(createdAt) + spec.delayMs).toISOString();
 }
 
 function shortId(id: string): string {

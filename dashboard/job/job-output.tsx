@@ -1,6 +1,6 @@
 import type { CommandSpec, Job } from '../../src/contract/job.ts';
+import { Later } from '../parts/later.tsx';
 import type { JobModel } from '../state/job-model.ts';
-import { useModule } from '../state/use-module.ts';
 import { commandOf } from '../state/words.ts';
 import { AnswerView } from './answer-view.tsx';
 import { LogView } from './log-view.tsx';
@@ -30,10 +30,9 @@ export function JobOutput({ job, model }: { job: Job; model: JobModel }) {
 }
 
 function LateTerminal(props: { job: Job; spec: CommandSpec; model: JobModel }) {
-  const terminal = useModule(loadTerminal);
-  return terminal === null ? (
-    <p class="loading">Loading the terminal</p>
-  ) : (
-    <terminal.TerminalView {...props} />
+  return (
+    <Later name="the terminal" load={loadTerminal}>
+      {(terminal) => <terminal.TerminalView {...props} />}
+    </Later>
   );
 }

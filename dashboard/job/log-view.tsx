@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Job } from '../../src/contract/job.ts';
 import type { LogLine } from '../../src/core/log-lines.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -17,11 +17,12 @@ export function LogView({ job, model }: { job: Job; model: JobModel }) {
   const [wraps, setWraps] = useState(true);
   const scroller = useRef<HTMLDivElement>(null);
   const { lines, dropped } = log;
+  const keyOf = useCallback((index: number) => log.lines[index]?.number ?? index, [log]);
   const rows = useVirtualRows({
     count: lines.length,
     rowHeight,
     scroller,
-    keyOf: (index) => lines[index]?.number ?? index,
+    keyOf,
   });
   const total = lines.length + dropped;
   const follow = useFollow(scroller, total);

@@ -1,7 +1,18 @@
 import DOMPurify from 'dompurify';
 import { Marked } from 'marked';
 
-const marked = new Marked({ gfm: true, breaks: false, async: false });
+const marked = new Marked({
+  gfm: true,
+  async: false,
+  renderer: {
+    // Raw HTML is shown as what it is, text: a model writes `vector<int>` and means that.
+    html: ({ text, block }) => (block ? `<p>${asText(text)}</p>` : asText(text)),
+    // Whatever level a model begins at, it is below the heading of the page.
+    heading({ tokens }) {
+      return `<h2>${this.parser.parseInline(tokens)}</h2>`;
+    },
+  },
+});
 
 /**
  * The Markdown of a model as safe markup. A model may be made to say anything, so nothing in its answer may
@@ -19,7 +30,7 @@ export function toMarkup(text: string): string {
 }
 
 const allowedTags = [
-  ...['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'blockquote', 'pre', 'code'],
+  ...['p', 'br', 'hr', 'h2', 'blockquote', 'pre', 'code'],
   ...['em', 'strong', 'del', 'ul', 'ol', 'li', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'a'],
 ] as const;
 
@@ -32,3 +43,7 @@ DOMPurify.addHook('afterSanitizeAttributes', (node) => {
   node.setAttribute('rel', 'noopener noreferrer nofollow');
   node.setAttribute('title', href);
 });
+
+function asText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

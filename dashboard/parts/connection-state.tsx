@@ -12,12 +12,13 @@ export function ConnectionState() {
     setState(link.state);
     return link.onState(setState);
   }, [link]);
-  const { word, detail } = describe(state, now);
+  const { word, detail, seconds = null } = describe(state, now);
   const isWaiting = state.kind === 'waiting';
   return (
-    <div class={`connection connection-${state.kind}`} role="status" title={detail}>
+    <div class={`connection connection-${state.kind}`} title={detail}>
       <span class="connection-dot" aria-hidden="true" />
-      <span>{word}</span>
+      <span role="status">{word}</span>
+      {seconds !== null && <span>{seconds > 0 ? `in ${seconds} s` : 'now'}</span>}
       {isWaiting && <span class="connection-detail">{detail}</span>}
       {isWaiting && (
         <button type="button" class="small" onClick={() => link.reconnectNow()}>
@@ -31,7 +32,7 @@ export function ConnectionState() {
 function describe(
   state: ReturnType<typeof useServices>['link']['state'],
   now: number,
-): { word: string; detail: string } {
+): { word: string; detail: string; seconds?: number } {
   switch (state.kind) {
     case 'live':
       return { word: 'Live', detail: 'What you see is as it is now.' };
@@ -41,8 +42,9 @@ function describe(
       const seconds = Math.max(0, Math.ceil((state.retryAtMs - now) / 1000));
       const since = new Date(state.sinceMs).toLocaleTimeString(undefined, { hour12: false });
       return {
-        word: seconds > 0 ? `Reconnecting in ${seconds} s` : 'Reconnecting',
+        word: 'Reconnecting',
         detail: `Stale since ${since}`,
+        seconds,
       };
     }
     case 'refused':

@@ -19,7 +19,6 @@ const paths = {
   again: 'M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3',
   stop: 'M4.5 4.5h7v7h-7z',
   edit: 'M3 13l.6-2.8L10.8 3l2.2 2.2l-7.2 7.2z',
-  copy: 'M5.5 5.5h8v8h-8zM3 10.5v-8h8',
 } as const;
 export type IconName = keyof typeof paths;
 

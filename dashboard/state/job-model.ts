@@ -1,10 +1,12 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Client } from '../../src/client/http.ts';
 import type { LiveLink } from '../../src/client/live.ts';
+import type { JobFollower } from '../../src/client/live-reader.ts';
 import { ClientProblem } from '../../src/client/problem.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job } from '../../src/contract/job.ts';
 import type { Problem } from '../../src/contract/problem.ts';
+import type { ControlFrame } from '../../src/contract/stream.ts';
 import { isBehind } from '../../src/core/cursor.ts';
 import { nextJob } from '../../src/core/job-view.ts';
 import { type Answer, emptyAnswer, nextAnswer } from './answer.ts';
@@ -12,6 +14,7 @@ import { type Attempt, nextAttempts } from './attempts.ts';
 import { bytesOfBase64 } from './base64.ts';
 import { batchByFrame } from './batch.ts';
 import { LogOutput } from './log-output.ts';
+import { unreachable } from './submit.ts';
 import { TerminalFeed } from './terminal-feed.ts';
 
 /** One job as its page shows it: the resource, kept live by its events, and what they carried. */
@@ -20,8 +23,8 @@ export interface JobModel {
   readonly job: ReadonlySignal<Job | null>;
   /** Why there is nothing to show: no such job, or it was removed meanwhile. */
   readonly gone: ReadonlySignal<Problem | null>;
-  /** Whether what is shown is all there is, as far as is known. */
-  readonly caughtUp: ReadonlySignal<boolean>;
+  /** Why the resource is not there yet, though it was asked for; it is asked for again. */
+  readonly fault: ReadonlySignal<Problem | null>;
   readonly attempts: ReadonlySignal<readonly Attempt[]>;
   readonly answer: ReadonlySignal<Answer>;
   readonly log: LogOutput;
@@ -33,80 +36,104 @@ export interface JobModel {
 
 /** As much as a job's log keeps, so a page that was open all the time shows no less than one opened late. */
 const terminalBytesMax = 8 * 1024 * 1024;
+const askAgainMs = 1000;
 
-export function createJobModel({
-  client,
-  link,
-  id,
-}: {
+interface JobModelOptions {
   client: Client;
   link: LiveLink;
   id: string;
-}): JobModel {
-  const job = signal<Job | null>(null);
-  const gone = signal<Problem | null>(null);
-  const caughtUp = signal(false);
-  const attempts = signal<readonly Attempt[]>([]);
-  const answer = signal<Answer>(emptyAnswer);
-  const log = new LogOutput();
-  const terminal = new TerminalFeed(terminalBytesMax);
+}
 
-  const take = (found: Job) => {
-    const known = job.value;
-    if (known === null || !isBehind(found.cursor, known.cursor)) job.value = found;
-  };
-  const apply = (events: readonly JobEvent[]) => {
-    for (const event of events) {
-      const known = job.value;
-      if (known !== null && isBehind(known.cursor, event.id)) job.value = nextJob(known, event);
-      attempts.value = nextAttempts(attempts.value, event);
-      answer.value = nextAnswer(answer.value, event);
-      if (event.type === 'output.reset') terminal.reset();
-      if (event.type === 'output.delta' && event.data.stream === 'tty')
-        terminal.take({ bytes: bytesOf(event.data) });
-      if (event.type === 'terminal.resized') terminal.take({ size: event.data });
+export function createJobModel({ client, link, id }: JobModelOptions): JobModel {
+  const model = createSignals();
+  const frames = batchByFrame<Heard>((heard) => {
+    for (const each of heard) {
+      if ('event' in each) applyEvent(model, each.event);
+      else applyFrame(model, each.frame);
     }
-    log.apply(events);
-  };
-
-  const frames = batchByFrame(apply);
-  const closing = new AbortController();
-  const unfollow = link.follow(
-    id,
-    {},
-    {
-      onEvents: (events) => frames.add(events),
-      onControl: (frame) => {
-        if (frame.type === 'caught.up') caughtUp.value = true;
-        if (frame.type === 'history.truncated') {
-          log.note('Earlier output is no longer kept.');
-          if (frame.data.job) take(frame.data.job);
-        }
-        if (frame.type === 'history.reset') job.value = frame.data.job;
-      },
-      onGone: (problem) => {
-        gone.value = problem;
-      },
-    },
-  );
-  client.job(id, { signal: closing.signal }).then(take, (error: unknown) => {
-    if (error instanceof ClientProblem && error.problem.status === 404) gone.value = error.problem;
+    model.log.show();
   });
+  const closing = new AbortController();
+  const follower: JobFollower = {
+    onEvents: (events) => frames.add(events.map((event) => ({ event }))),
+    onControl: (frame) => frames.add([{ frame }]),
+    onGone: (problem) => {
+      model.gone.value = problem;
+    },
+  };
+  const unfollow = link.follow(id, {}, follower);
+  void readJob(model, { client, id, signal: closing.signal });
   return {
-    job,
-    gone,
-    caughtUp,
-    attempts,
-    answer,
-    log,
-    terminal,
-    take,
+    ...model,
+    take: (found) => takeJob(model, found),
     close() {
       closing.abort();
       frames.stop();
       unfollow();
     },
   };
+}
+
+/** What the link tells of a job, in order. */
+type Heard = { event: JobEvent } | { frame: ControlFrame };
+
+type Signals = ReturnType<typeof createSignals>;
+
+function createSignals() {
+  return {
+    job: signal<Job | null>(null),
+    gone: signal<Problem | null>(null),
+    fault: signal<Problem | null>(null),
+    attempts: signal<readonly Attempt[]>([]),
+    answer: signal<Answer>(emptyAnswer),
+    log: new LogOutput(),
+    terminal: new TerminalFeed(terminalBytesMax),
+  };
+}
+
+function takeJob({ job }: Signals, found: Job): void {
+  const known = job.value;
+  if (known === null || !isBehind(found.cursor, known.cursor)) job.value = found;
+}
+
+/** The resource is asked for until it is there: the service may be away at the very moment of a click. */
+async function readJob(
+  model: Signals,
+  { client, id, signal: closed }: { client: Client; id: string; signal: AbortSignal },
+): Promise<void> {
+  while (model.job.value === null && model.gone.value === null && !closed.aborted) {
+    try {
+      takeJob(model, await client.job(id, { signal: closed }));
+      model.fault.value = null;
+    } catch (error) {
+      if (closed.aborted) return;
+      const problem = error instanceof ClientProblem ? error.problem : unreachable;
+      if (problem.status === 404) model.gone.value = problem;
+      else model.fault.value = problem;
+      await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+    }
+  }
+}
+
+function applyEvent({ job, attempts, answer, log, terminal }: Signals, event: JobEvent): void {
+  const known = job.value;
+  if (known !== null && isBehind(known.cursor, event.id)) job.value = nextJob(known, event);
+  attempts.value = nextAttempts(attempts.value, event);
+  answer.value = nextAnswer(answer.value, event);
+  if (event.type === 'output.reset') terminal.reset();
+  if (event.type === 'output.delta' && event.data.stream === 'tty')
+    terminal.take({ bytes: bytesOf(event.data) });
+  if (event.type === 'terminal.resized') terminal.take({ size: event.data });
+  log.apply(event);
+}
+
+function applyFrame(model: Signals, { type, data }: ControlFrame): void {
+  if (type === 'history.truncated') {
+    model.log.note('Earlier output is no longer kept.');
+    if (data.job) takeJob(model, data.job);
+  }
+  // The cursors of two epochs do not compare.
+  if (type === 'history.reset') model.job.value = data.job;
 }
 
 function bytesOf(data: { text?: string | undefined; base64?: string | undefined }): Uint8Array {

@@ -10,6 +10,7 @@ const bounds = { linesMax: 100_000, charactersMax: 8192 };
 export class LogOutput {
   readonly #lines = new LogLines(bounds);
   readonly #version = signal(0);
+  #isStale = false;
   /** Bytes of a character whose rest has not come yet. */
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
 
@@ -25,36 +26,38 @@ export class LogOutput {
     return this.#lines.dropped;
   }
 
-  apply(events: readonly JobEvent[]): void {
-    let changed = false;
-    for (const event of events) changed = this.#apply(event) || changed;
-    if (changed) this.#version.value += 1;
-  }
-
-  note(text: string): void {
-    this.#lines.note(text, new Date().toISOString());
-    this.#version.value += 1;
-  }
-
-  #apply(event: JobEvent): boolean {
+  /** Takes an event in; it is seen with the next `show`. */
+  apply(event: JobEvent): void {
     switch (event.type) {
       case 'output.delta':
-        if (event.data.stream === 'tty') return false;
+        if (event.data.stream === 'tty') return;
         this.#lines.append(event.data.stream, this.#textOf(event.data), event.at);
-        return true;
+        break;
       case 'output.reset':
         this.#lines.clear();
         this.#lines.note(`Begun anew: ${event.data.reason}`, event.at);
-        return true;
+        break;
       case 'output.truncated':
         this.#lines.note('The command goes on, but its further output is not kept.', event.at);
-        return true;
+        break;
       case 'history.lost':
         this.#lines.note('A restart of the storage took some output from here.', event.at);
-        return true;
+        break;
       default:
-        return false;
+        return;
     }
+    this.#isStale = true;
+  }
+
+  /** Something that no event says, at this place. */
+  note(text: string): void {
+    this.#lines.note(text, new Date().toISOString());
+    this.#isStale = true;
+  }
+
+  show(): void {
+    if (this.#isStale) this.#version.value += 1;
+    this.#isStale = false;
   }
 
   #textOf({ stream, text, base64 }: EventData<'output.delta'>): string {

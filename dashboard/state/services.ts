@@ -2,6 +2,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Client } from '../../src/client/http.ts';
 import type { LiveLink } from '../../src/client/live.ts';
+import type { ScrollMemory } from './scroll-memory.ts';
 
 /** What every page of a signed-in person stands on, made once and handed down. */
 export interface Services {
@@ -9,6 +10,7 @@ export interface Services {
   link: LiveLink;
   /** Jobs that were submitted from this tab: their terminal is this person's from the start. */
   submitted: Set<string>;
+  scroll: ScrollMemory;
   signOut(): Promise<void>;
 }
 

@@ -15,25 +15,36 @@ export function useSession(
   { wanted }: { wanted: boolean },
 ): void {
   const state = session.value;
+  const isKnown = state === 'open' || state === 'closed';
   useEffect(() => {
-    if (!wanted || state === 'open' || state === 'closed') return;
-    const ask = () =>
-      void client.session().then(
-        () => {
-          session.value = 'open';
-        },
-        (error: unknown) => {
-          const refused = error instanceof ClientProblem && error.problem.status === 401;
-          session.value = refused ? 'closed' : 'away';
-        },
-      );
-    if (state === 'unknown') return ask();
-    const timer = setInterval(ask, askAgainMs);
-    return () => clearInterval(timer);
-  }, [client, session, state, wanted]);
+    if (!wanted || isKnown) return;
+    const asking = new AbortController();
+    void findOut(client, session, asking.signal);
+    return () => asking.abort();
+  }, [client, session, isKnown, wanted]);
+}
+
+/** One question after the other, so that a late answer never overrules a newer one. */
+async function findOut(client: Client, session: Signal<SessionState>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const found = await client.session({ signal }).then(
+      () => 'open' as const,
+      (error: unknown) => (isRefusal(error) ? 'closed' : 'away'),
+    );
+    if (signal.aborted) return;
+    session.value = found;
+    if (found !== 'away') return;
+    await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ClientProblem && error.problem.status === 401;
 }
 
 /** Where to go after signing in: a path of this page, and nothing else. */
 export function safePath(next: string | undefined): string {
-  return next !== undefined && /^\/(?![/\\])/.test(next) && !next.startsWith('/login') ? next : '/';
+  return next !== undefined && /^\/(?![/\\])[\x21-\uffff]*$/.test(next) && !next.startsWith('/login')
+    ? next
+    : '/';
 }

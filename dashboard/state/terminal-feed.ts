@@ -8,21 +8,28 @@ export interface TerminalSize {
 
 /** What draws a terminal. */
 export interface TerminalScreen {
-  write(bytes: Uint8Array): void;
+  /** `done` is called when they are drawn. */
+  write(bytes: Uint8Array, done: () => void): void;
   /** The program has its terminal at this size now, whoever wanted it. */
   resize(size: TerminalSize): void;
   /** What came before does not count. */
   reset(): void;
 }
 
+/** A screen that draws more slowly than a program writes is handed no more than this at once. */
+const undrawnBytesMax = 1024 * 1024;
+
 /**
- * The news of a terminal on their way to the screen that draws them. The screen comes later than the first
- * news, since it is loaded when it is needed; until then the newest `bytesMax` are held.
+ * The news of a terminal on their way to the screen that draws them. What the screen cannot take yet, because it is
+ * still being loaded or draws what it has, is held: the newest `bytesMax`. Where older news had to go, the screen
+ * begins anew with what is left.
  */
 export class TerminalFeed {
   readonly #bytesMax: number;
   #held: TerminalNews[] = [];
   #heldBytes = 0;
+  #hasDropped = false;
+  #undrawnBytes = 0;
   #screen: TerminalScreen | null = null;
 
   constructor(bytesMax: number) {
@@ -30,46 +37,54 @@ export class TerminalFeed {
   }
 
   take(news: TerminalNews): void {
-    if (this.#screen === null) this.#hold(news);
-    else show(this.#screen, news);
-  }
-
-  #hold(news: TerminalNews): void {
     this.#held.push(news);
     this.#heldBytes += sizeOf(news);
+    this.#show();
     while (this.#heldBytes > this.#bytesMax) {
-      const oldest = this.#held.shift();
-      if (oldest === undefined) return;
-      this.#heldBytes -= sizeOf(oldest);
+      this.#heldBytes -= sizeOf(this.#held.shift());
+      this.#hasDropped = true;
     }
   }
 
   reset(): void {
-    this.#forget();
+    this.#held = [];
+    this.#heldBytes = 0;
     this.#screen?.reset();
   }
 
   /** Answers a function that takes the screen away again. */
   attach(screen: TerminalScreen): () => void {
     this.#screen = screen;
-    for (const news of this.#held) show(screen, news);
-    this.#forget();
+    this.#undrawnBytes = 0;
+    this.#show();
     return () => {
       if (this.#screen === screen) this.#screen = null;
     };
   }
 
-  #forget(): void {
-    this.#held = [];
-    this.#heldBytes = 0;
+  #show(): void {
+    const screen = this.#screen;
+    while (screen !== null && this.#undrawnBytes < undrawnBytesMax) {
+      const news = this.#held.shift();
+      if (news === undefined) return;
+      this.#heldBytes -= sizeOf(news);
+      if (this.#hasDropped) screen.reset();
+      this.#hasDropped = false;
+      if ('size' in news) screen.resize(news.size);
+      else this.#write(screen, news.bytes);
+    }
+  }
+
+  #write(screen: TerminalScreen, bytes: Uint8Array): void {
+    this.#undrawnBytes += bytes.length;
+    screen.write(bytes, () => {
+      if (this.#screen !== screen) return;
+      this.#undrawnBytes -= bytes.length;
+      this.#show();
+    });
   }
 }
 
-function show(screen: TerminalScreen, news: TerminalNews): void {
-  if ('bytes' in news) screen.write(news.bytes);
-  else screen.resize(news.size);
-}
-
-function sizeOf(news: TerminalNews): number {
-  return 'bytes' in news ? news.bytes.length : 0;
+function sizeOf(news: TerminalNews | undefined): number {
+  return news !== undefined && 'bytes' in news ? news.bytes.length : 0;
 }

@@ -48,9 +48,9 @@ export function durationOf(milliseconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** How long the job has run, or ran; null before it started. */
+/** How long the job has run, or ran; null while it waits to be started, also anew. */
 export function runMs(job: Job, now: number): number | null {
-  if (job.startedAt === null) return null;
+  if (job.startedAt === null || job.status === 'delayed' || job.status === 'queued') return null;
   const end = job.finishedAt === null ? now : Date.parse(job.finishedAt);
   return end - Date.parse(job.startedAt);
 }

@@ -49,11 +49,15 @@ export function openScreen(options: ScreenOptions): Screen {
   terminal.onData(onText);
   terminal.onBinary(onBinary);
 
+  const field = terminal.textarea;
+  if (field !== undefined) field.tabIndex = -1;
   let allowed = false;
   let controls = false;
   const setControls = (now: boolean) => {
     if (now === controls) return;
     controls = now;
+    // Passing through with Tab must not take the program from whoever has it.
+    if (field !== undefined) field.tabIndex = now ? 0 : -1;
     onControl(now);
     if (now) fitNow();
   };
@@ -71,18 +75,19 @@ export function openScreen(options: ScreenOptions): Screen {
   });
   observer.observe(place);
 
-  const field = terminal.textarea;
   field?.addEventListener('focus', () => setControls(allowed));
   // A window that loses the focus comes back to where one was.
   field?.addEventListener('blur', () => setControls(controls && !document.hasFocus()));
   terminal.attachCustomKeyEventHandler((event) => {
+    // What types nowhere must not hold the keyboard.
+    if (event.key === 'Tab' && !allowed) return false;
     if (event.key !== 'Escape' || !event.shiftKey) return true;
     if (event.type === 'keydown') terminal.blur();
     return false;
   });
 
   return {
-    write: (bytes) => terminal.write(bytes),
+    write: (bytes, done) => terminal.write(bytes, done),
     resize: ({ cols, rows }) => {
       if (cols !== terminal.cols || rows !== terminal.rows) terminal.resize(cols, rows);
     },

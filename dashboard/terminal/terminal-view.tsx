@@ -32,7 +32,11 @@ export function TerminalView({ job, spec, model }: { job: Job; spec: CommandSpec
       size: { cols: spec.cols ?? defaultSize.cols, rows: spec.rows ?? defaultSize.rows },
       onText: typing.text,
       onBinary: typing.binary,
-      onControl: setControls,
+      onControl: (now) => {
+        setControls(now);
+        // Whoever begins anew has read what went wrong before.
+        if (now) setProblem(null);
+      },
       onFit: (size) => void link.resize(id, size).catch(tell),
     });
     screen.current = opened;

@@ -1,10 +1,12 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { useRoute } from 'preact-iso';
 import type { Job } from '../../src/contract/job.ts';
+import type { Problem } from '../../src/contract/problem.ts';
 import { Attempts } from '../job/attempts.tsx';
 import { JobActions } from '../job/job-actions.tsx';
 import { JobFacts } from '../job/job-facts.tsx';
 import { JobOutput } from '../job/job-output.tsx';
+import { ProblemNote } from '../parts/problem-note.tsx';
 import { RunTime } from '../parts/run-time.tsx';
 import { StatusMark } from '../parts/status-mark.tsx';
 import { createJobModel, type JobModel } from '../state/job-model.ts';
@@ -22,7 +24,7 @@ export function JobPage() {
   useEffect(() => () => model.close(), [model]);
   if (model.gone.value !== null) return <Gone detail={model.gone.value.detail} />;
   const job = model.job.value;
-  if (job === null) return <p class="loading">Loading the job</p>;
+  if (job === null) return <Coming problem={model.fault.value} />;
   return <Shown key={id} job={job} model={model} />;
 }
 
@@ -63,6 +65,15 @@ function Fault({ job: { error, finishedAt } }: { job: Job }) {
       <strong>{error.title}</strong>
       <p>{error.detail}</p>
     </div>
+  );
+}
+
+function Coming({ problem }: { problem: Problem | null }) {
+  return (
+    <section class="alone">
+      <p role="status">Loading the job</p>
+      {problem && <ProblemNote problem={problem} />}
+    </section>
   );
 }
 

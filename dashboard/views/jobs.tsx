@@ -1,4 +1,4 @@
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { JobFilters } from '../parts/job-filters.tsx';
 import { JobRows } from '../parts/job-rows.tsx';
@@ -13,13 +13,17 @@ import { useServices } from '../state/services.ts';
 /** All jobs, newest first, as they are at this moment. */
 export function Jobs() {
   usePageTitle('Jobs');
-  const { client, link } = useServices();
+  const { client, link, scroll } = useServices();
   const { query, route } = useLocation();
   const address = new URLSearchParams(query).toString();
   const asked = useMemo(() => listQuery(query), [address]);
   const list = useMemo(() => createJobList({ client, link, query: asked }), [client, link, asked]);
   useEffect(() => () => list.close(), [list]);
   const page = list.page.value;
+  const isThere = page !== null;
+  useLayoutEffect(() => {
+    if (isThere) scroll.restore();
+  }, [isThere, list, scroll]);
   const problem = list.problem.value;
   return (
     <section class="jobs">

@@ -1,16 +1,26 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
+import { ClientProblem } from '../../src/client/problem.ts';
+import type { Problem } from '../../src/contract/problem.ts';
 import { Brand } from '../parts/brand.tsx';
 import { ConnectionState } from '../parts/connection-state.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { ProblemNote } from '../parts/problem-note.tsx';
 import { ThemeChoice } from '../parts/theme-choice.tsx';
 import { useServices } from '../state/services.ts';
 import { useShortcuts } from '../state/shortcuts.ts';
+import { unreachable } from '../state/submit.ts';
 
 /** What stands around every page: where one is, whether what one sees is live, and the way out. */
 export function Shell({ children }: { children: ComponentChildren }) {
   const { signOut } = useServices();
   const { path, route } = useLocation();
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const leave = () =>
+    signOut().catch((error: unknown) =>
+      setProblem(error instanceof ClientProblem ? error.problem : stillSignedIn),
+    );
   useShortcuts({ n: () => route('/new') });
   const here = (address: string) => (path === address ? 'page' : undefined);
   return (
@@ -34,7 +44,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <button
             type="button"
             class="quiet"
-            onClick={() => void signOut()}
+            onClick={() => void leave()}
             title="Sign out"
             aria-label="Sign out"
           >
@@ -43,8 +53,14 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </div>
       </header>
       <main id="content" tabIndex={-1}>
+        {problem && <ProblemNote problem={problem} />}
         {children}
       </main>
     </>
   );
 }
+
+const stillSignedIn: Problem = {
+  ...unreachable,
+  detail: 'You are still signed in on this browser. Sign out again when the service is back.',
+};

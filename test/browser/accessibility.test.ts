@@ -35,7 +35,7 @@ const pages: [name: string, address: () => string, ready: string][] = [
   ['a new prompt', () => '/new?type=prompt', 'textarea'],
   ['a copy', () => `/new?from=${jobs.failed?.id}`, 'textarea'],
   ['a failed command', () => `/jobs/${jobs.failed?.id}`, '.line-stderr'],
-  ['an answered prompt', () => `/jobs/${jobs.prompt?.id}`, '.markdown h1'],
+  ['an answered prompt', () => `/jobs/${jobs.prompt?.id}`, '.markdown h2'],
   ['a job that waits', () => `/jobs/${jobs.delayed?.id}`, '.status-delayed'],
   ['a terminal', () => `/jobs/${jobs.terminal?.id}`, '.xterm-rows'],
   ['a job that is gone', () => '/jobs/job_01jc0000000000000000000000', '.alone'],

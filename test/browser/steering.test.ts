@@ -43,13 +43,17 @@ describe('a prompt on the page', () => {
       '<img src="http://127.0.0.1:9/x.png" onerror="document.title = \'owned\'">',
       '[bad](javascript:document.title="owned") [good](https://example.com/)',
       '<form action="/v1/session"><input name="key"></form><iframe src="/"></iframe><style>body{display:none}</style>',
+      'Use vector<int>, then <title> and the end.',
     ].join('\n\n');
     const { job } = await service.run({ type: 'prompt', model: 'demo/echo', prompt: evil });
     const page = await browser.newPage();
     await openSignedIn(page, `/jobs/${job.id}`, service);
-    await page.locator('.markdown h1', { hasText: 'Title' }).waitFor();
+    await page.locator('.markdown h2', { hasText: 'Title' }).waitFor();
     const answer = page.locator('.markdown');
     expect(await answer.locator('strong').innerText()).toBe('bold');
+    // Nothing of it is lost either: what is no Markdown is text.
+    expect(await answer.innerText()).toContain('<script>document.title = "owned"</script>');
+    expect(await answer.innerText()).toContain('Use vector<int>, then <title> and the end.');
     expect(await answer.locator('script, img, form, input, iframe, style, [onclick]').count()).toBe(0);
     const links = await answer
       .locator('a[href]')

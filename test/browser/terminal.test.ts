@@ -93,6 +93,47 @@ describe('the terminal on the page', () => {
     await untilStatus(page, 'Cancelled');
   });
 
+  it('is passed by with the Tab key, neither taking control nor holding the keyboard', async () => {
+    const { id } = await service.submit({ type: 'command', shell: reader, interactive: true });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await untilTerminal(page, '24 80');
+    const pass = async () => {
+      await page.locator('.brand').focus();
+      for (let press = 0; press < 30; press += 1) await page.keyboard.press('Tab');
+      expect(await page.locator('.terminal textarea:focus').count()).toBe(0);
+    };
+    await pass();
+    expect(await page.getByText('You are looking on.').count()).toBe(1);
+    await page.getByRole('button', { name: 'Take control' }).click();
+    await page.keyboard.type('end\n');
+    await untilTerminal(page, 'read <end>');
+    await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+    await untilStatus(page, 'Cancelled');
+    await pass();
+  });
+
+  it.each([1280, 1000, 390])(
+    'shows the last column to who controls it, in a window %i wide',
+    async (width) => {
+      const shell = 'read -r line; printf "%*s" "$(stty size | cut -d" " -f2)" END; read -r line';
+      const { id } = await service.submit({ type: 'command', shell, interactive: true });
+      const page = await browser.newPage({ viewport: { width, height: 800 } });
+      await openSignedIn(page, `/jobs/${id}`, service);
+      await page.getByRole('button', { name: 'Take control' }).click();
+      await page.keyboard.type('go\n');
+      await untilTerminal(page, 'END');
+      const [drawn, seen] = await page.evaluate(() =>
+        ['.xterm-screen', '.xterm'].map(
+          (place) => document.querySelector(place)?.getBoundingClientRect().right ?? 0,
+        ),
+      );
+      expect(drawn).toBeLessThanOrEqual(seen ?? 0);
+      expect((await readTerminal(page)).split('\n').some((row) => row.endsWith('END'))).toBe(true);
+      await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+    },
+  );
+
   it('answers no question of the program, so that a viewer never types', async () => {
     const ask =
       'stty -echo; printf \'\\033[c\\033[>c\\033[6n\\033]11;?\\007\\033[?2026$p\'; echo asked; read -r line; echo "read <$line>"';

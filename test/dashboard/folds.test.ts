@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, emptyAnswer, nextAnswer } from '../../dashboard/state/answer.ts';
 import { type Attempt, nextAttempts } from '../../dashboard/state/attempts.ts';
 import { TerminalFeed } from '../../dashboard/state/terminal-feed.ts';
@@ -68,21 +68,47 @@ describe('the answer of a model', () => {
 });
 
 describe('the news of a terminal', () => {
-  it('wait for the screen in order, the newest of them, and then go straight to it', () => {
-    const feed = new TerminalFeed(10);
-    const seen: string[] = [];
-    const bytes = (text: string) => ({ bytes: new TextEncoder().encode(text) });
-    feed.take(bytes('dropped'));
-    feed.take(bytes('kept'));
+  const bytes = (text: string) => ({ bytes: new TextEncoder().encode(text) });
+  const seen: string[] = [];
+  const drawn: (() => void)[] = [];
+  const screen = {
+    write: (piece: Uint8Array, done: () => void) => {
+      seen.push(piece.length > 100 ? `${piece.length} bytes` : new TextDecoder().decode(piece));
+      drawn.push(done);
+    },
+    resize: ({ cols, rows }: { cols: number; rows: number }) => seen.push(`${cols}x${rows}`),
+    reset: () => seen.push('reset'),
+  };
+  beforeEach(() => {
+    seen.length = 0;
+    drawn.length = 0;
+  });
+
+  it('wait for the screen in order, and then go straight to it', () => {
+    const feed = new TerminalFeed(100);
+    feed.take(bytes('first'));
     feed.take({ size: { cols: 100, rows: 30 } });
-    feed.take(bytes('five5'));
-    feed.attach({
-      write: (piece) => seen.push(new TextDecoder().decode(piece)),
-      resize: ({ cols, rows }) => seen.push(`${cols}x${rows}`),
-      reset: () => seen.push('reset'),
-    });
+    feed.take(bytes('second'));
+    feed.attach(screen);
     feed.take(bytes('live'));
     feed.reset();
-    expect(seen).toEqual(['kept', '100x30', 'five5', 'live', 'reset']);
+    expect(seen).toEqual(['first', '100x30', 'second', 'live', 'reset']);
+  });
+
+  it('are the newest where not all could be held, on a screen that begins anew', () => {
+    const feed = new TerminalFeed(10);
+    for (const text of ['dropped', 'kept', 'kept5']) feed.take(bytes(text));
+    feed.attach(screen);
+    expect(seen).toEqual(['reset', 'kept', 'kept5']);
+  });
+
+  it('are not heaped on a screen that draws more slowly than they come', () => {
+    const feed = new TerminalFeed(3 * 1024 * 1024);
+    const block = { bytes: new Uint8Array(1024 * 1024) };
+    feed.attach(screen);
+    for (let count = 0; count < 10; count += 1) feed.take(block);
+    expect(seen).toEqual(['1048576 bytes']);
+    while (drawn.length > 0) drawn.shift()?.();
+    expect(seen).toEqual(['1048576 bytes', 'reset', '1048576 bytes', '1048576 bytes', '1048576 bytes']);
   });
 });

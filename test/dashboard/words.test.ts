@@ -48,10 +48,11 @@ describe('the address of the list', () => {
       '/jobs/job_1?x=y',
       '//evil.example',
       '/\\evil.example',
+      '/\t/evil.example',
       'https://evil.example',
       '/login',
       undefined,
     ];
-    expect(asked.map(safePath)).toEqual(['/jobs/job_1?x=y', '/', '/', '/', '/', '/']);
+    expect(asked.map(safePath)).toEqual(['/jobs/job_1?x=y', '/', '/', '/', '/', '/', '/']);
   });
 });
