@@ -55,9 +55,23 @@ function describe(error: ErrorObject, where: string): { pointer: string; detail:
         pointer: named(choiceOf(error)[0] ?? ''),
         detail: `give exactly one of ${choiceOf(error).join(' and ')}`,
       };
+    case 'pattern':
+      return { pointer: at, detail: unfitting(error) };
+    case 'minLength':
+      return { pointer: at, detail: `must have at least ${params.limit} characters` };
+    case 'maxLength':
+      return { pointer: at, detail: `must have at most ${params.limit} characters` };
     default:
       return { pointer: at, detail: error.message ?? 'is not valid' };
   }
+}
+
+/** A pattern says little to people; where its schema has words, those are said. */
+function unfitting({ parentSchema, message }: ErrorObject): string {
+  const words = parentSchema?.description;
+  return typeof words === 'string'
+    ? `is not what it must be: ${words.replace(/\.$/, '')}`
+    : (message ?? 'is not valid');
 }
 
 /** Where names are free within a pattern, the schema itself says which. */

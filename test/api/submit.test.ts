@@ -89,6 +89,15 @@ describe('a submit', () => {
   });
 
   it.each([
+    [{ ...prompt, model: 'echo' }, /^is not what it must be: `provider\/model`/],
+    [{ ...prompt, model: 'a' }, /^must have at least 3 characters$/],
+    [{ ...command, tags: ['x'.repeat(200)] }, /^must have at most 128 characters$/],
+  ])('says in words for people what a text must be: %#', async (body, sentence) => {
+    const { errors } = await (await post(body)).json();
+    expect(errors[0].detail).toMatch(sentence);
+  });
+
+  it.each([
     ['no JSON', '{"type":', 'application/json', 400, 'malformed_request'],
     [
       'a poisoned prototype',
