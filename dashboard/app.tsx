@@ -54,7 +54,13 @@ function SignedIn({ client, session, openLink }: AppProps) {
     const leave = link.onState((state) => {
       if (state.kind === 'refused') session.value = 'closed';
     });
+    // A tab that slept may hold a connection that is long dead; who comes back to it should not wait to find out.
+    const wake = () => {
+      if (document.visibilityState === 'visible') link.reconnectNow();
+    };
+    document.addEventListener('visibilitychange', wake);
     return () => {
+      document.removeEventListener('visibilitychange', wake);
       leave();
       link.close();
       scroll.stop();
