@@ -14,6 +14,7 @@ import { usePageTitle } from '../state/page-title.ts';
 import { useServices } from '../state/services.ts';
 import { titleOf } from '../state/words.ts';
 import '../styles/job.css';
+import { Alone } from './alone.tsx';
 
 /** One job: what it does, what came of it, and the ways to steer it. */
 export function JobPage() {
@@ -22,7 +23,7 @@ export function JobPage() {
   const id = params.id ?? '';
   const model = useMemo(() => createJobModel({ client, link, id }), [client, link, id]);
   useEffect(() => () => model.close(), [model]);
-  if (model.gone.value !== null) return <Gone detail={model.gone.value.detail} />;
+  if (model.gone.value !== null) return <Alone title="This job is not here">{model.gone.value.detail}</Alone>;
   const job = model.job.value;
   if (job === null) return <Coming problem={model.fault.value} />;
   return <Shown key={id} job={job} model={model} />;
@@ -73,21 +74,6 @@ function Coming({ problem }: { problem: Problem | null }) {
     <section class="alone">
       <p role="status">Loading the job</p>
       {problem && <ProblemNote problem={problem} />}
-    </section>
-  );
-}
-
-function Gone({ detail }: { detail: string }) {
-  usePageTitle('No such job');
-  return (
-    <section class="alone">
-      <h1>This job is not here</h1>
-      <p>{detail}</p>
-      <p>
-        <a class="button" href="/">
-          See all jobs
-        </a>
-      </p>
     </section>
   );
 }

@@ -1,23 +1,22 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scheduleJob } from '../../src/api/schedule-job.ts';
 import { createJobQueue, type JobQueue } from '../../src/store/job-queue.ts';
-import { redisAddress } from '../../src/store/redis.ts';
 import { newJobId } from '../support/job.ts';
-import { startProxy, type TestProxy } from '../support/proxy.ts';
 import { emptyDatabase } from '../support/redis.ts';
+import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.ts';
 import { until } from '../support/until.ts';
 
-let proxy: TestProxy;
+let proxy: RedisProxy;
 let direct: JobQueue;
 let queue: JobQueue;
 const logger = pino({ level: 'silent' });
 const spec = { type: 'command', shell: 'true', delayMs: 60_000 } as const;
 beforeAll(async () => {
   const url = await emptyDatabase();
-  proxy = await startProxy(redisAddress(inject('redisUrl')).path ?? '');
+  proxy = await startRedisProxy(url);
   direct = createJobQueue(url);
-  queue = createJobQueue(`unix://${proxy.path}${new URL(url).search}`);
+  queue = createJobQueue(proxy.url);
 });
 afterAll(async () => {
   await Promise.all([queue.close(), direct.close()]);

@@ -7,12 +7,13 @@ import { followJob } from '../../src/client/feed.ts';
 import { type Client, createClient } from '../../src/client/http.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job, JobSubmission } from '../../src/contract/job.ts';
+import { freePort } from '../support/free-port.ts';
 import { outputOf } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { durationMs, readCompose } from './compose-file.ts';
 import { type Container, startContainer } from './container.ts';
 import { type Image, makeImage } from './image.ts';
-import { freePort, startTcpRedis, type TcpRedis } from './tcp-redis.ts';
+import { startTcpRedis, type TcpRedis } from './tcp-redis.ts';
 
 const key = 'llmx_main_0123456789abcdef0123456789abcdef';
 const { services } = readCompose(fileURLToPath(new URL('../../docker-compose.yml', import.meta.url)), {

@@ -19,13 +19,14 @@ import { JobRecords } from '../../src/store/job-records.ts';
 import { openLogConnection } from '../../src/store/redis.ts';
 import { sweep } from '../../src/store/sweep.ts';
 import { createWorkerRegistry } from '../../src/store/worker-registry.ts';
+import { freePort } from '../support/free-port.ts';
 import { startLlmmixer } from '../support/llmmixer-process.ts';
 import { outputOf } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { type ComposeFile, readCompose } from './compose-file.ts';
 import { isCompose } from './compose-schema.ts';
 import { blocks, blockWith, type Script, startScript } from './deploy-page.ts';
-import { freePort, startTcpRedis, type TcpRedis } from './tcp-redis.ts';
+import { startTcpRedis, type TcpRedis } from './tcp-redis.ts';
 
 const key = 'llmx_main_0123456789abcdef0123456789abcdef';
 const publicUrl = 'https://mixer.example';

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { findRedisServer } from '../../src/platform/find-redis-server.ts';
 import { serverEnvironment } from '../../src/platform/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { testCacheDir } from '../support/private-redis.ts';
 
 /** A Redis that is run as the documents say, on a free port of loopback. */
@@ -100,13 +100,4 @@ async function endByPid(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

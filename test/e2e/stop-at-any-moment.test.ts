@@ -10,19 +10,19 @@ import { openLogConnection } from '../../src/store/redis.ts';
 import { startAttempt } from '../support/job.ts';
 import { startLlmmixer } from '../support/llmmixer-process.ts';
 import { listProcesses } from '../support/processes.ts';
+import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.ts';
 import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
-import { type SlowRedis, startSlowRedis } from '../support/slow-redis.ts';
 import { until } from '../support/until.ts';
 
 let service: TestService;
-let slow: SlowRedis;
+let slow: RedisProxy;
 beforeAll(async () => {
   service = await startService({ workers: 0 });
-  slow = await startSlowRedis(service.redisUrl);
+  slow = await startRedisProxy(service.redisUrl);
 });
 afterAll(async () => {
   await service.close();
-  slow.close();
+  await slow.close();
 });
 
 /** What an attempt asks of Redis before its work begins, in this order. */

@@ -1,15 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redisAddress } from '../../src/store/redis.ts';
 
-/** A slow way to a real Redis: what happens while a question is under way can be chosen. */
-export interface SlowRedis {
+/** A way to a real Redis that goes wrong on command. */
+export interface RedisProxy {
   url: string;
+  /** Breaks every connection and refuses new ones, until `open`. */
+  cut(): Promise<void>;
+  open(): Promise<void>;
   /** Holds back what Redis says on the connection on which the next question that fits is asked. */
   holdAnswer(question: RegExp): HeldAnswer;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface HeldAnswer {
@@ -18,13 +21,20 @@ export interface HeldAnswer {
   release(): void;
 }
 
-export async function startSlowRedis(redisUrl: string): Promise<SlowRedis> {
+interface Trap {
+  question: RegExp;
+  spring(near: Socket, far: Socket): void;
+}
+
+export async function startRedisProxy(redisUrl: string): Promise<RedisProxy> {
   const { path: target = '' } = redisAddress(redisUrl);
-  const folder = mkdtempSync(join(tmpdir(), 'llmmixer-slow-'));
+  const folder = mkdtempSync(join(tmpdir(), 'llmmixer-proxy-'));
   const path = join(folder, 's');
   const sockets = new Set<Socket>();
-  let trap: { question: RegExp; spring: (near: Socket, far: Socket) => void } | null = null;
-  const server = createServer((near) => {
+  let trap: Trap | null = null;
+  let server: Server | null = null;
+
+  const connectThrough = (near: Socket): void => {
     const far = connect(target);
     for (const socket of [near, far]) {
       sockets.add(socket);
@@ -40,12 +50,24 @@ export async function startSlowRedis(redisUrl: string): Promise<SlowRedis> {
       far.write(bytes);
     });
     far.pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
+  };
+  const open = () =>
+    new Promise<void>((resolve) => {
+      server = createServer(connectThrough).listen(path, resolve);
+    });
+  const cut = () =>
+    new Promise<void>((resolve) => {
+      server?.close(() => resolve());
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+    });
+  await open();
   const url = new URL(redisUrl);
   url.pathname = path;
   return {
     url: url.href,
+    cut,
+    open,
     holdAnswer: (question) => {
       let release = () => {};
       const asked = new Promise<void>((resolve) => {
@@ -58,9 +80,8 @@ export async function startSlowRedis(redisUrl: string): Promise<SlowRedis> {
       });
       return { asked, release: () => release() };
     },
-    close: () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
+    close: async () => {
+      await cut();
       rmSync(folder, { recursive: true, force: true });
     },
   };
