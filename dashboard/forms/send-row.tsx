@@ -13,9 +13,10 @@ export function SendRow({ busy, word }: { busy: boolean; word: string }) {
 }
 
 function sendByKey(button: HTMLButtonElement | null): void {
-  const form = button?.form;
-  if (form == null) return;
+  if (button === null || button.form === null) return;
+  const { form } = button;
   form.onkeydown = (event) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit(button);
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    if (!button.disabled) form.requestSubmit(button);
   };
 }

@@ -1,7 +1,5 @@
-import { useLocation } from 'preact-iso';
 import type { JobSubmission } from '../../src/contract/job.ts';
-import { useServices } from '../state/services.ts';
-import { useSubmit } from '../state/submit.ts';
+import { useNewJob } from '../state/new-job.ts';
 import { ProblemNote } from './problem-note.tsx';
 
 const samples: { name: string; about: string; submission: JobSubmission }[] = [
@@ -28,15 +26,7 @@ const samples: { name: string; about: string; submission: JobSubmission }[] = [
 
 /** For a list that is still empty: jobs that really run, one click away. */
 export function SampleJobs() {
-  const { route } = useLocation();
-  const { submitted } = useServices();
-  const { submit, problem, busy } = useSubmit();
-  const run = async (submission: JobSubmission) => {
-    const job = await submit(submission);
-    if (job === null) return;
-    submitted.add(job.id);
-    route(`/jobs/${job.id}`);
-  };
+  const { submit, problem, busy } = useNewJob();
   return (
     <div class="empty">
       <h2>Nothing has run here yet</h2>
@@ -47,7 +37,7 @@ export function SampleJobs() {
       <ul class="samples">
         {samples.map(({ name, about, submission }) => (
           <li key={name}>
-            <button type="button" disabled={busy} onClick={() => void run(submission)}>
+            <button type="button" disabled={busy} onClick={() => submit(submission)}>
               <strong>{name}</strong>
               <span>{about}</span>
             </button>

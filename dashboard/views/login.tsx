@@ -2,14 +2,13 @@ import type { Signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { Client } from '../../src/client/http.ts';
-import { ClientProblem } from '../../src/client/problem.ts';
 import type { Problem } from '../../src/contract/problem.ts';
 import { Field } from '../forms/field.tsx';
 import { Brand } from '../parts/brand.tsx';
 import { ProblemNote } from '../parts/problem-note.tsx';
 import { usePageTitle } from '../state/page-title.ts';
+import { problemOf } from '../state/problem-of.ts';
 import { type SessionState, safePath } from '../state/session.ts';
-import { unreachable } from '../state/submit.ts';
 
 interface LoginProps {
   client: Client;
@@ -34,7 +33,7 @@ export function Login({ client, session, query }: LoginProps) {
       session.value = 'open';
       route(safePath(query.next), true);
     } catch (error) {
-      setProblem(error instanceof ClientProblem ? error.problem : unreachable);
+      setProblem(problemOf(error));
     }
     setBusy(false);
   };

@@ -1,5 +1,6 @@
 import type { ServerMessage } from '../contract/stream.ts';
 import { isProblem } from './problem.ts';
+import { randomId } from './random-id.ts';
 import { isControl, isEvent, isObject } from './stream-parts.ts';
 
 /** What the service said over the WebSocket; null where it is not of this protocol. */
@@ -10,9 +11,7 @@ export function readServerMessage(data: unknown): ServerMessage | null {
 
 /** Gives message ids that no other page gives. */
 export function messageIds(): () => string {
-  // Not `randomUUID`, which browsers have on secure pages only.
-  const [a = 0, b = 0, c = 0] = crypto.getRandomValues(new Uint32Array(3));
-  const page = [a, b, c].map((part) => part.toString(36)).join('');
+  const page = randomId();
   let count = 0;
   return () => {
     count += 1;

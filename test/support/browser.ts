@@ -19,6 +19,8 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
+/** A name of this machine that browsers do not take for one: plain http under it has no secure context. */
+export const otherHostName = 'llmmixer.test';
 export const wide = { width: 1280, height: 800 };
 export const narrow = { width: 390, height: 844 };
 
@@ -59,7 +61,7 @@ async function launch(home: string): Promise<{ browser: Browser; pid: number }> 
       executablePath: path,
       chromiumSandbox,
       // Playwright gives the rest: headless, no first run, no background networking, a new profile each time.
-      args: ['--disable-gpu', '--disable-quic', mark],
+      args: ['--disable-gpu', '--disable-quic', `--host-resolver-rules=MAP ${otherHostName} 127.0.0.1`, mark],
       env: { PATH: process.env.PATH, HOME: home, TMPDIR: home, LANG: 'C.UTF-8', ...environment },
       timeout: 120_000,
     });

@@ -37,6 +37,16 @@ export async function untilStatus(page: Page, word: string, timeout = 20_000): P
   await page.locator('.job-state .status', { hasText: word }).waitFor({ timeout });
 }
 
+/** The part of the page that shows a job does not come before this is let go. */
+export async function holdJobPage(page: Page): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await page.route(/\/assets\/job-[^/]*\.js$/, async (route) => {
+    await promise;
+    await route.continue();
+  });
+  return resolve;
+}
+
 /** Every line that the log shows, found by scrolling through all of it, as number and text. */
 export async function readLog(page: Page): Promise<[number, string][]> {
   return page.locator('.log-lines').evaluate(async (scroller) => {
