@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
 import type { ListQuery } from '../../src/contract/http.ts';
 import type { JobStatus } from '../../src/contract/job.ts';
 import { withQuery } from '../state/list-query.ts';
@@ -66,15 +67,22 @@ function Search({ query, change }: JobFiltersProps) {
   const field = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useShortcuts({ '/': () => field.current?.focus() });
-  useEffect(() => () => clearTimeout(timer.current), []);
+  // What else was filtered by when the moment is over, not when it began.
+  const newest = useRef(query);
+  newest.current = query;
+  // Who has gone on to another page is not called back, even while that page is still being fetched.
+  const { path } = useLocation();
+  useEffect(() => () => clearTimeout(timer.current), [path]);
   // Another address, such as by Back, brings another text, but not into a field that is being written in.
   useEffect(() => {
     if (document.activeElement !== field.current) setText(query.q ?? '');
   }, [query.q]);
   const settle = (q: string) => {
     clearTimeout(timer.current);
-    const { q: _, ...rest } = query;
-    timer.current = setTimeout(() => change(q === '' ? rest : { ...rest, q }), settleMs);
+    timer.current = setTimeout(() => {
+      const { q: _, ...rest } = newest.current;
+      change(q === '' ? rest : { ...rest, q });
+    }, settleMs);
   };
   return (
     <label class="search">

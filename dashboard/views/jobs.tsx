@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
-import { useLocation } from 'preact-iso';
+import { useLocation, useRoute } from 'preact-iso';
 import { JobFilters } from '../parts/job-filters.tsx';
 import { JobRows } from '../parts/job-rows.tsx';
 import { NoWorkers } from '../parts/no-workers.tsx';
@@ -14,7 +14,9 @@ import { useServices } from '../state/services.ts';
 export function Jobs() {
   usePageTitle('Jobs');
   const { client, link, scroll } = useServices();
-  const { query, route } = useLocation();
+  const { route } = useLocation();
+  // Not of the location: while the next page is fetched, that is another's, and this one is still here.
+  const { query } = useRoute();
   const address = new URLSearchParams(query).toString();
   const asked = useMemo(() => listQuery(query), [address]);
   const list = useMemo(() => createJobList({ client, link, query: asked }), [client, link, asked]);

@@ -1,6 +1,7 @@
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBrowser } from '../support/browser-suite.ts';
-import { openSignedIn, startPageService, untilLive } from '../support/dashboard.ts';
+import { holdJobPage, openSignedIn, startPageService, untilLive } from '../support/dashboard.ts';
 import type { TestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -44,6 +45,27 @@ describe('the list of jobs', () => {
     await page.getByText('No job fits these filters.').waitFor();
   });
 
+  it('applies a search and a filter that are set within a moment', async () => {
+    const page = await browser.newPage();
+    await openSignedIn(page, '/', service);
+    await untilLive(page);
+    await searchAndClick(page, page.getByRole('link', { name: 'Failed', exact: true }));
+    await page.waitForURL('**/?status=failed&q=needle');
+  });
+
+  it('does not call back for a search who has gone on to a page that is slow to come', async () => {
+    const { job } = await service.run({ type: 'command', shell: 'echo needle and thread' });
+    const page = await browser.newPage();
+    await openSignedIn(page, '/', service);
+    const row = page.locator(`a[href="/jobs/${job.id}"]`);
+    await row.waitFor();
+    const letGo = await holdJobPage(page);
+    await searchAndClick(page, row);
+    letGo();
+    await page.getByRole('heading', { name: 'echo needle and thread' }).waitFor();
+    expect(page.url()).toContain(job.id);
+  });
+
   it('goes on in older pages', async () => {
     for (let count = 0; count < 55; count += 1)
       await service.submit({
@@ -71,6 +93,18 @@ describe('the list of jobs', () => {
     await page.waitForURL(`**${second}`);
   });
 });
+
+/** Writes into the search and clicks in one go, and waits until the moment in which a search settles is over. */
+async function searchAndClick(page: Page, target: Locator): Promise<void> {
+  const link = await target.elementHandle();
+  await page.getByLabel('Search in commands and prompts').evaluate((field, clicked) => {
+    if (!(field instanceof HTMLInputElement) || !(clicked instanceof HTMLElement)) throw new TypeError();
+    field.value = 'needle';
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    clicked.click();
+    return new Promise((resolve) => setTimeout(resolve, 500)); // twice as long, and set after it
+  }, link);
+}
 
 it('A list says so when no worker runs, and stops saying it when one does', async () => {
   const idle = await startPageService({ workers: 0 });
