@@ -1,12 +1,20 @@
 import type { CommandSpec, CommandSubmission } from '../../src/contract/job.ts';
-import { readTags, readVariables, secondsOf, type Variable, variablesOf } from './draft-parts.ts';
+import {
+  millisecondsOf,
+  readTags,
+  readVariables,
+  secondsOf,
+  tagsText,
+  type Variable,
+  variablesOf,
+} from './draft-parts.ts';
 
 /** A command as it stands in the form: texts, as typed. */
 export interface CommandDraft {
   way: 'shell' | 'argv';
   shell: string;
-  /** One a line. */
-  argv: string;
+  /** The program, then its arguments. */
+  argv: readonly string[];
   interactive: boolean;
   cwd: string;
   env: readonly Variable[];
@@ -19,13 +27,13 @@ export function startCommand(source: CommandSpec | null): CommandDraft {
   return {
     way: source?.argv === undefined ? 'shell' : 'argv',
     shell: source?.shell ?? '',
-    argv: (source?.argv ?? []).join('\n'),
+    argv: source?.argv ?? [''],
     interactive: source?.interactive ?? false,
     cwd: source?.cwd ?? '',
     env: variablesOf(source?.env),
     secrets: [],
     timeoutSeconds: secondsOf(source?.timeoutMs),
-    tags: (source?.tags ?? []).join(', '),
+    tags: tagsText(source?.tags),
   };
 }
 
@@ -33,16 +41,16 @@ export function startCommand(source: CommandSpec | null): CommandDraft {
 export function readCommand(draft: CommandDraft, source: CommandSpec | null): CommandSubmission {
   const env = readVariables(draft.env);
   const secrets = readVariables(draft.secrets);
-  const tags = readTags(draft.tags);
+  const tags = readTags(draft.tags, source?.tags);
   return {
     ...unseenOf(source, draft.interactive),
     type: 'command',
-    ...(draft.way === 'shell' ? { shell: draft.shell } : { argv: readLines(draft.argv) }),
+    ...(draft.way === 'shell' ? { shell: draft.shell } : { argv: [...draft.argv] }),
     interactive: draft.interactive,
     ...(draft.cwd.trim() === '' ? {} : { cwd: draft.cwd.trim() }),
     ...(env === null ? {} : { env }),
     ...(secrets === null ? {} : { secrets }),
-    ...(draft.timeoutSeconds === '' ? {} : { timeoutMs: Number(draft.timeoutSeconds) * 1000 }),
+    ...(draft.timeoutSeconds === '' ? {} : { timeoutMs: millisecondsOf(draft.timeoutSeconds) }),
     ...(tags.length === 0 ? {} : { tags }),
   };
 }
@@ -61,9 +69,4 @@ function unseenOf(source: CommandSpec | null, interactive: boolean): Partial<Com
   if (interactive) return unseen;
   const { cols: _cols, rows: _rows, ...withoutSize } = unseen;
   return withoutSize;
-}
-
-/** An empty line in the middle is an empty argument; those at the end are none. */
-function readLines(text: string): string[] {
-  return text.replace(/\n+$/, '').split('\n');
 }

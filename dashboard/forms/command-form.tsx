@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { CommandSpec, CommandSubmission } from '../../src/contract/job.ts';
+import { ArgumentsField } from './arguments-field.tsx';
 import { type CommandDraft, readCommand, startCommand } from './command-draft.ts';
 import { CommandOptions } from './command-options.tsx';
 import { Field, type FieldErrors, OtherErrors } from './field.tsx';
@@ -38,7 +39,16 @@ export function CommandForm({ source, errors, busy, send }: CommandFormProps) {
       <div class="form-main">
         <OtherErrors errors={errors} shown={shown} />
         <WayChoice {...part} />
-        {draft.way === 'shell' ? <ShellLine {...part} /> : <ProgramLines {...part} />}
+        {draft.way === 'shell' ? (
+          <ShellLine {...part} />
+        ) : (
+          <ArgumentsField
+            pointer="/argv"
+            errors={errors}
+            argv={draft.argv}
+            change={(argv) => change({ argv })}
+          />
+        )}
         <label class="tick">
           <input
             type="checkbox"
@@ -51,7 +61,7 @@ export function CommandForm({ source, errors, busy, send }: CommandFormProps) {
         </label>
         <SendRow busy={busy} word="Run" />
       </div>
-      <CommandOptions {...part} />
+      <CommandOptions {...part} isCopy={source !== null} />
     </form>
   );
 }
@@ -96,26 +106,6 @@ function ShellLine({ draft, errors, change }: DraftProps<CommandDraft>) {
           value={draft.shell}
           onInput={({ currentTarget }) => change({ shell: currentTarget.value })}
           ref={focusFirst}
-        />
-      )}
-    </Field>
-  );
-}
-
-function ProgramLines({ draft, errors, change }: DraftProps<CommandDraft>) {
-  const hint = 'One a line. No shell reads them, so nothing needs quotes.';
-  return (
-    <Field name="Program and arguments" pointer="/argv" errors={errors} hint={hint}>
-      {(control) => (
-        <textarea
-          {...control}
-          class="code"
-          rows={6}
-          required
-          spellcheck={false}
-          placeholder={'git\nlog\n--oneline'}
-          value={draft.argv}
-          onInput={({ currentTarget }) => change({ argv: currentTarget.value })}
         />
       )}
     </Field>

@@ -6,9 +6,16 @@ import { VariablesField } from './variables-field.tsx';
 
 const folderHint = 'Empty: a new folder of its own. An absolute one must lie under LLMMIXER_WORK_ROOTS.';
 const secretsHint = 'Given to the command like variables, sealed in the store and never shown again.';
+const copiedSecretsHint =
+  'Those of the copied job do not come along: give them again, or use Run again, which keeps them.';
+
+interface CommandOptionsProps extends DraftProps<CommandDraft> {
+  /** Of a job that may have had secrets. */
+  isCopy: boolean;
+}
 
 /** Where a command runs, with what, and for how long. */
-export function CommandOptions({ draft, errors, change }: DraftProps<CommandDraft>) {
+export function CommandOptions({ draft, errors, change, isCopy }: CommandOptionsProps) {
   return (
     <div class="form-side">
       <h2>Options</h2>
@@ -31,7 +38,7 @@ export function CommandOptions({ draft, errors, change }: DraftProps<CommandDraf
       />
       <VariablesField
         name="Secrets"
-        hint={secretsHint}
+        hint={isCopy ? `${secretsHint} ${copiedSecretsHint}` : secretsHint}
         hidden
         pointer="/secrets"
         errors={errors}
@@ -43,8 +50,9 @@ export function CommandOptions({ draft, errors, change }: DraftProps<CommandDraf
           <input
             {...control}
             type="number"
-            min="1"
+            min="0.001"
             max="86400"
+            step="any"
             value={draft.timeoutSeconds}
             onInput={({ currentTarget }) => change({ timeoutSeconds: currentTarget.value })}
           />

@@ -14,11 +14,22 @@ export function readVariables(variables: readonly Variable[]): Record<string, st
   return named.length === 0 ? null : Object.fromEntries(named.map(({ name, value }) => [name.trim(), value]));
 }
 
-export function readTags(text: string): string[] {
+export function tagsText(tags: readonly string[] = []): string {
+  return tags.join(', ');
+}
+
+/** Those of a copied job, in which commas may stand, are kept as they are until the text is changed. */
+export function readTags(text: string, copied: readonly string[] = []): string[] {
+  if (text === tagsText(copied)) return [...copied];
   const tags = text.split(',').map((tag) => tag.trim());
   return [...new Set(tags.filter((tag) => tag !== ''))];
 }
 
 export function secondsOf(milliseconds: number | undefined): string {
   return milliseconds === undefined ? '' : String(milliseconds / 1000);
+}
+
+/** Whole ones: 1.005 seconds, times 1000, would be a little less than 1005. */
+export function millisecondsOf(seconds: string): number {
+  return Math.round(Number(seconds) * 1000);
 }

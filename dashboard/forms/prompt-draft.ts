@@ -1,10 +1,11 @@
-import type { PromptSpec } from '../../src/contract/job.ts';
-import { readTags } from './draft-parts.ts';
+import type { Message, PromptSpec } from '../../src/contract/job.ts';
+import { readTags, tagsText } from './draft-parts.ts';
 
 /** A prompt as it stands in the form: texts, as typed. */
 export interface PromptDraft {
   model: string;
   system: string;
+  /** Of a copied conversation its last message, whoever said it. */
   prompt: string;
   temperature: string;
   maxOutputTokens: string;
@@ -18,18 +19,18 @@ export function startPrompt(source: PromptSpec | null): PromptDraft {
     prompt: source?.prompt ?? source?.messages?.at(-1)?.content ?? '',
     temperature: String(source?.temperature ?? ''),
     maxOutputTokens: String(source?.maxOutputTokens ?? ''),
-    tags: (source?.tags ?? []).join(', '),
+    tags: tagsText(source?.tags),
   };
 }
 
 /** What is sent: what the form shows, and of a copied job also what it does not show. */
 export function readPrompt(draft: PromptDraft, source: PromptSpec | null): PromptSpec {
   const { unseen, messages } = unseenOf(source);
-  const tags = readTags(draft.tags);
+  const tags = readTags(draft.tags, source?.tags);
   const said =
     messages === undefined
       ? { prompt: draft.prompt }
-      : { messages: [...messages.slice(0, -1), { role: 'user' as const, content: draft.prompt }] };
+      : { messages: [...messages.slice(0, -1), { role: lastRole(source), content: draft.prompt }] };
   return {
     ...unseen,
     type: 'prompt',
@@ -40,6 +41,11 @@ export function readPrompt(draft: PromptDraft, source: PromptSpec | null): Promp
     ...(draft.maxOutputTokens === '' ? {} : { maxOutputTokens: Number(draft.maxOutputTokens) }),
     ...(tags.length === 0 ? {} : { tags }),
   };
+}
+
+/** Who says what the field of the prompt holds: the person, unless a copied conversation ends with the model. */
+export function lastRole(source: PromptSpec | null): Message['role'] {
+  return source?.messages?.at(-1)?.role ?? 'user';
 }
 
 function unseenOf(source: PromptSpec | null): {

@@ -4,7 +4,7 @@ import type { DraftProps } from './command-form.tsx';
 import { Field, type FieldErrors, OtherErrors } from './field.tsx';
 import { focusFirst } from './focus-first.ts';
 import { ModelField } from './model-field.tsx';
-import { type PromptDraft, readPrompt, startPrompt } from './prompt-draft.ts';
+import { lastRole, type PromptDraft, readPrompt, startPrompt } from './prompt-draft.ts';
 import { SendRow } from './send-row.tsx';
 import { TagsField } from './tags-field.tsx';
 import { useModels } from './use-models.ts';
@@ -43,7 +43,12 @@ export function PromptForm({ source, errors, busy, send }: PromptFormProps) {
           errors={errors}
           change={(model) => change({ model })}
         />
-        <Field name="Prompt" pointer={source?.messages ? '/messages' : '/prompt'} errors={errors}>
+        <Field
+          name={lastRole(source) === 'user' ? 'Prompt' : 'Beginning of the answer'}
+          pointer={source?.messages ? '/messages' : '/prompt'}
+          errors={errors}
+          hint={source?.messages && source.messages.length > 1 && 'What was said before it goes along.'}
+        >
           {(control) => (
             <textarea
               {...control}

@@ -1,7 +1,7 @@
 import type { Job, PromptSpec, ToolCall } from '../../src/contract/job.ts';
 import { Markdown } from '../parts/markdown.tsx';
 import type { JobModel } from '../state/job-model.ts';
-import { isFinished, promptOf } from '../state/words.ts';
+import { isFinished, messagesOf } from '../state/words.ts';
 import '../styles/answer.css';
 
 /** A prompt and what the model answers, as it comes. */
@@ -11,10 +11,9 @@ export function AnswerView({ job, spec, model }: { job: Job; spec: PromptSpec; m
   return (
     <div class="talk">
       {spec.system !== undefined && <Said by="System" text={spec.system} />}
-      {spec.messages?.slice(0, -1).map(({ role, content }, index) => (
+      {messagesOf(spec).map(({ role, content }, index) => (
         <Said key={index} by={role === 'user' ? 'You' : 'Model'} text={content} />
       ))}
-      <Said by="You" text={promptOf(spec)} />
       <section class="answer" aria-label="Answer" aria-busy={isBusy}>
         {reasoning !== '' && (
           <details class="whole">

@@ -1,4 +1,4 @@
-import type { Job, JobSpec, JobStatus } from '../../src/contract/job.ts';
+import type { Job, JobSpec, JobStatus, Message } from '../../src/contract/job.ts';
 
 /** What each status is called. */
 export const statusWords: Record<JobStatus, string> = {
@@ -26,9 +26,14 @@ export function commandOf(spec: Extract<JobSpec, { type: 'command' }>): string {
   return spec.shell ?? (spec.argv ?? []).map(quoted).join(' ');
 }
 
+/** What was said before the answer, by the person and by the model. */
+export function messagesOf({ prompt, messages }: Extract<JobSpec, { type: 'prompt' }>): readonly Message[] {
+  return messages ?? [{ role: 'user', content: prompt ?? '' }];
+}
+
 /** The newest thing the person said to the model. */
-export function promptOf(spec: Extract<JobSpec, { type: 'prompt' }>): string {
-  return spec.prompt ?? spec.messages?.findLast(({ role }) => role === 'user')?.content ?? '';
+function promptOf(spec: Extract<JobSpec, { type: 'prompt' }>): string {
+  return messagesOf(spec).findLast(({ role }) => role === 'user')?.content ?? '';
 }
 
 function quoted(argument: string): string {

@@ -75,7 +75,15 @@ describe('the form of a new job', () => {
     const page = await browser.newPage();
     await openSignedIn(page, '/new', service);
     await page.getByLabel('Program and arguments', { exact: true }).first().check();
-    await page.locator('textarea').fill('/bin/sh\n-c\necho "$GREETING, $1; $TOKEN" | tr 5 6\nsh\ntwo words');
+    await page.getByLabel('Program', { exact: true }).focus();
+    const argv = ['/bin/sh', '-c', 'echo "$GREETING, $1;', 'sh', 'two words'];
+    for (const [index, argument] of argv.entries()) {
+      if (index > 0) await page.keyboard.press('Enter');
+      await page.keyboard.type(argument);
+    }
+    await page.getByLabel('Argument 2', { exact: true }).press('Control+End');
+    await page.keyboard.press('Shift+Enter');
+    await page.keyboard.type('$TOKEN" | tr 5 6');
     await page.getByRole('button', { name: 'Add a variable' }).click();
     await page.getByLabel('Name of variable 1').fill('GREETING');
     await page.getByLabel('Value of variable 1').fill('Hello');
@@ -85,7 +93,10 @@ describe('the form of a new job', () => {
     await page.getByLabel('Tags').fill('one, two');
     await page.getByRole('button', { name: 'Run' }).click();
     await untilStatus(page, 'Succeeded');
-    expect(await readLog(page)).toEqual([[1, 'Hello, two words; 12346']]);
+    expect(await readLog(page)).toEqual([
+      [1, 'Hello, two words;'],
+      [2, '12346'],
+    ]);
     expect(await page.locator('.facts').innerText()).toContain('#one #two');
   });
 

@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readCommand, startCommand } from '../../dashboard/forms/command-draft.ts';
 import { readPrompt, startPrompt } from '../../dashboard/forms/prompt-draft.ts';
 import type { CommandSpec, PromptSpec } from '../../src/contract/job.ts';
+import { limits } from '../../src/contract/limits.ts';
 
 describe('the form of a command', () => {
   it('sends only what was filled in', () => {
@@ -9,9 +11,10 @@ describe('the form of a command', () => {
     expect(readCommand(draft, null)).toEqual({ type: 'command', shell: 'make', interactive: false });
   });
 
-  it('sends one argument a line, empty ones in the middle too', () => {
-    const draft = { ...startCommand(null), way: 'argv' as const, argv: 'printf\n%s\n\nend\n' };
-    expect(readCommand(draft, null)).toMatchObject({ argv: ['printf', '%s', '', 'end'] });
+  it('sends each argument as it stands', () => {
+    const argv = ['printf', ' %s\n', '', 'two\nlines', ''];
+    const draft = { ...startCommand(null), way: 'argv' as const, argv };
+    expect(readCommand(draft, null)).toMatchObject({ argv });
   });
 
   it('sends variables that have a name, tags once, and seconds as milliseconds', () => {
@@ -48,6 +51,29 @@ describe('the form of a command', () => {
       timeoutMs: 60_000,
     };
     expect(readCommand(startCommand(source), source)).toEqual(source);
+  });
+
+  it('gives back any arguments and tags of a copied job, whatever is in them', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', ' ', ',', '\n', '\r', '"', '\\', 'é') });
+    const tags = fc.uniqueArray(fc.string({ unit: fc.constantFrom('a', ' ', ','), minLength: 1 }), {
+      minLength: 1,
+    });
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1 }), tags, (argv, tags) => {
+        const source: CommandSpec = { type: 'command', argv, tags, interactive: false };
+        expect(readCommand(startCommand(source), source)).toEqual(source);
+      }),
+    );
+  });
+
+  it('gives back every time limit to the millisecond', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: limits.runMsMax }), (timeoutMs) => {
+        const source: CommandSpec = { type: 'command', shell: 'true', interactive: false, timeoutMs };
+        expect(readCommand(startCommand(source), source)).toEqual(source);
+      }),
+    );
+    expect(readCommand({ ...startCommand(null), timeoutSeconds: '1.005' }, null).timeoutMs).toBe(1005);
   });
 
   it('takes from a copied job what was emptied', () => {
@@ -89,5 +115,22 @@ describe('the form of a prompt', () => {
       attempts: 2,
     };
     expect(readPrompt(startPrompt(source), source)).toEqual(source);
+  });
+
+  it('leaves to the model what it said last in a copied talk, changed or not', () => {
+    const source: PromptSpec = {
+      type: 'prompt',
+      model: 'demo/story',
+      messages: [
+        { role: 'user', content: 'Count' },
+        { role: 'assistant', content: 'One, two' },
+      ],
+    };
+    expect(readPrompt(startPrompt(source), source)).toEqual(source);
+    const draft = { ...startPrompt(source), prompt: 'Un, deux' };
+    expect(readPrompt(draft, source).messages).toEqual([
+      { role: 'user', content: 'Count' },
+      { role: 'assistant', content: 'Un, deux' },
+    ]);
   });
 });
