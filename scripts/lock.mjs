@@ -1,12 +1,14 @@
 // One lock for what writes into this folder: the installation and the build. No dependencies, Node 18 and later.
 
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, processIdentity } from './process-identity.mjs';
 
 const waitMs = 200;
+/** Burying takes microseconds, so a grave this old was left by one more crash. */
+const graveMsMax = 10_000;
 
 /**
  * Waits for the lock; takes over one whose holder is gone. The lock names its holder by pid and start time.
@@ -50,13 +52,19 @@ function isHeld(content) {
   return !holder.startsWith(`${process.pid}-`) && isAlive(holder);
 }
 
-/** Only who makes the grave removes the lock, and only after seeing the dead holder in it. */
+/**
+ * Only who makes the grave removes it and the lock, and the lock only after seeing the dead holder in the grave:
+ * else one that was taken in the meantime could be removed. A grave that stays was left by a crash.
+ */
 function bury(lock, holder) {
   const grave = `${lock}.dead.${holder.split(' ')[1]}`;
   try {
-    if (tryLink(lock, grave) && read(grave).content === holder) rmSync(lock, { force: true });
+    if (tryLink(lock, grave)) {
+      if (read(grave).content === holder) rmSync(lock, { force: true });
+    } else if (Date.now() - statSync(grave).ctimeMs <= graveMsMax) return;
   } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
+    if (error.code === 'ENOENT') return;
+    throw error;
   }
   rmSync(grave, { force: true });
 }

@@ -3,6 +3,7 @@ import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from './error-code.ts';
 import { isAlive, processIdentity } from './process-identity.ts';
+import { exitCodes, StartError } from './start-error.ts';
 
 const pollMs = 25;
 /** Burying a dead holder's lock takes microseconds, so a grave this old was left by one more crash. */
@@ -11,7 +12,7 @@ const graveMsMax = 10_000;
 /**
  * Runs `work` while no other process on this machine holds `path`. The lock is a file with its holder's
  * identity, so one left by a crash is recognised and taken over, and a living holder is waited for.
- * @throws the reason of `signal` when it aborts during the wait.
+ * @throws the reason of `signal` when it aborts during the wait; {@link StartError} for a lock that cannot be read.
  */
 export async function withLockFile<T>(
   path: string,
@@ -33,7 +34,8 @@ async function acquire(path: string, signal?: AbortSignal): Promise<void> {
   await writeFile(draft, `${await processIdentity(process.pid)} ${token}`, { mode: 0o600 });
   try {
     while (!(await tryLink(draft, path))) {
-      const content = await readFile(path, 'utf8').catch(() => null);
+      signal?.throwIfAborted();
+      const content = await readLock(path);
       if (content === null) continue;
       if (await isAlive(content.split(' ')[0] ?? ''))
         await sleep(pollMs, undefined, signal ? { signal } : {});
@@ -41,6 +43,21 @@ async function acquire(path: string, signal?: AbortSignal): Promise<void> {
     }
   } finally {
     await rm(draft, { force: true });
+  }
+}
+
+/** null when it was given back between the two looks. One that cannot be read would be waited for in vain. */
+async function readLock(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return null;
+    throw new StartError(
+      exitCodes.misconfigured,
+      `The lock ${path} cannot be read (${code}), so nobody can tell who holds it. Remove it if no other process of this user uses the folder.`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldOnce } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withLockFile } from '../../src/platform/lock-file.ts';
 import { isAlive, processIdentity } from '../../src/platform/process-identity.ts';
+import { StartError } from '../../src/platform/start-error.ts';
 
 let folder: string;
 let path: string;
@@ -36,6 +37,18 @@ test('the work of many never overlaps, also when the lock of a dead holder stand
 test('a lock whose process id now belongs to another process is taken over', async () => {
   await writeFile(path, `${process.pid}-1 left-by-a-crash`);
   expect(await withLockFile(path, async () => 'worked')).toBe('worked');
+});
+
+test('a lock that cannot be read ends the wait at once, with its name and the reason', async () => {
+  await mkdir(path);
+  // A wait that ends by its own cause; the signal is for one that would not.
+  const fault = await withLockFile(path, async () => {}, AbortSignal.timeout(5000)).catch((error) => error);
+  expect(fault).toBeInstanceOf(StartError);
+  expect(fault).toMatchObject({
+    exitCode: 78,
+    message: expect.stringContaining(`The lock ${path} cannot be read (EISDIR)`),
+  });
+  expect(await readdir(folder)).toEqual(['lock']);
 });
 
 test('waiting ends when the signal aborts, and failed work gives the lock back', async () => {
