@@ -11,7 +11,7 @@ export interface JobFollower {
    * its start: keep what you have, what of it was given is not given again.
    */
   onControl?(frame: ControlFrame): void;
-  /** Nothing will come any more: there is no such job, or not any longer. */
+  /** Nothing will come any more: there is no such job, or not any longer, or its log cannot be read. */
   onGone(problem: Problem): void;
 }
 

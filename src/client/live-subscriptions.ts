@@ -68,7 +68,7 @@ export class Subscriptions {
     for (const reader of this.#answeredOne(job)?.readers ?? []) reader.control(frame);
   }
 
-  /** The service knows the job no longer. */
+  /** The service knows the job no longer, or cannot read its log. */
   gone(job: string, problem: Problem): void {
     const subscription = this.#answeredOne(job);
     if (subscription !== undefined) this.#end(subscription, problem);

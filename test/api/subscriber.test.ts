@@ -114,6 +114,38 @@ describe('a reader that joins', () => {
   });
 });
 
+describe('a reader whose log does not answer', () => {
+  /** Answers how the reader ended and how often it asked, when the first answer is this error. */
+  async function followBehind(fault: Error): Promise<{ end: unknown; asked: number }> {
+    const job = await createJob(log);
+    const identity = await startAttempt(log, job);
+    await appendAs(log, job, { identity, firstPseq: 2, drafts: [endedDraft()], flag: 'final' });
+    let asked = 0;
+    const read: SubscriberSources['read'] = (...request) => {
+      asked += 1;
+      return asked === 1 ? Promise.reject(fault) : sources.read(...request);
+    };
+    const request = { job, after: null, sink: new TestSink(), signal: AbortSignal.timeout(50_000) };
+    const end = await followJob({ ...sources, read }, request).catch((error: unknown) => error);
+    return { end, asked };
+  }
+
+  it.each(['read ECONNRESET', 'Command timed out', 'LOADING Redis is loading the dataset in memory'])(
+    'asks again after: %s',
+    async (message) => {
+      expect(await followBehind(new TypeError(message))).toEqual({ end: 'ended', asked: 2 });
+    },
+  );
+
+  it.each(['WRONGTYPE Operation against a key', 'Unexpected end of JSON input'])(
+    'gives up after: %s',
+    async (message) => {
+      const fault = new SyntaxError(message);
+      expect(await followBehind(fault)).toEqual({ end: fault, asked: 1 });
+    },
+  );
+});
+
 describe('readers that share a connection', () => {
   it('fill it no further than its bound, and each gets everything when it takes something again', async () => {
     const job = await createJob(log);

@@ -5,6 +5,7 @@ import { assertNever } from '../../core/assert-never.ts';
 import type { Position } from '../../core/cursor.ts';
 import { decideDelivery, decideStart } from '../../core/merge.ts';
 import type { LogPage } from '../../store/ports.ts';
+import { isRedisAway } from '../../store/redis.ts';
 import { Frame } from './frame.ts';
 import type { Gate } from './gate.ts';
 import type { Arrival, Hub } from './hub.ts';
@@ -41,7 +42,8 @@ export interface SubscriptionRequest {
 
 /**
  * Delivers the events of one job to one sink: each once, in order, from `after` to the last. Once `signal`
- * has aborted, nothing more reaches the sink.
+ * has aborted, nothing more reaches the sink. While Redis is away it waits.
+ * @throws whatever else stands in the way; asking again would not mend it
  */
 export function followJob(
   sources: SubscriberSources,
@@ -219,13 +221,15 @@ const retryReadMs = 250;
 /**
  * Waits for Redis where it is away, so that a reader keeps its connection meanwhile. null when aborted, also
  * where that came before the answer.
+ * @throws what asking again would not mend, such as data that we cannot read
  */
 async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
   while (!signal.aborted) {
     try {
       const answer = await action();
       return signal.aborted ? null : answer;
-    } catch {
+    } catch (error) {
+      if (!isRedisAway(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, retryReadMs));
     }
   }

@@ -147,8 +147,8 @@ export class WebSocketSession {
       if (end === 'slow') this.#socket.close(closeCodes.slowConsumer, 'resume from the last event you have');
       if (end === 'gone') this.#send({ op: 'nack', job, problem: jobNotFound(job).problem });
     } catch (error) {
-      logger.error({ err: error, job }, 'a subscription failed');
-      this.#socket.close(1011, 'a subscription failed; reconnect and resume');
+      logger.error({ err: error, job }, 'a job cannot be followed; its subscription ends');
+      if (!signal.aborted) this.#send({ op: 'nack', job, problem: redisProblem(error).problem });
     }
   }
 

@@ -80,10 +80,16 @@ async function streamJob(
   { job, after }: { job: string; after: Position | null },
 ): Promise<void> {
   const { stream, signal } = openStream(services.streams, request, reply);
-  const end = await followJob(services.sources, { job, after, sink: stream, signal });
-  if (end === 'slow') stream.control({ type: 'slow.consumer', data: {} });
-  stream.end();
-  if (end === 'slow') setTimeout(() => reply.raw.destroy(), slowGraceMs).unref();
+  try {
+    const end = await followJob(services.sources, { job, after, sink: stream, signal });
+    if (end !== 'slow') return;
+    stream.control({ type: 'slow.consumer', data: {} });
+    setTimeout(() => reply.raw.destroy(), slowGraceMs).unref();
+  } catch (error) {
+    services.logger.error({ err: error, job }, 'a job cannot be followed; its stream ends');
+  } finally {
+    stream.end();
+  }
 }
 
 const slowGraceMs = 1000;
