@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type Problem, ProblemError } from '../contract/problem.ts';
-import { keys, queueName, queuePrefix } from './keys.ts';
+import { keys } from './keys.ts';
 
 /**
  * What a connection is for decides how it treats a lost server:
@@ -83,7 +83,8 @@ export interface LogConnection {
   close(): void;
 }
 
-export function openLogConnection(url: string): LogConnection {
+/** `onFault` hears why the run id could not be learnt, each time, from a server that is there. */
+export function openLogConnection(url: string, onFault: (error: Error) => void = () => {}): LogConnection {
   const redis = connectRedis(url, 'log');
   const listeners = new Set<() => void>();
   let runId: string | null = null;
@@ -94,7 +95,10 @@ export function openLogConnection(url: string): LogConnection {
   const learnRunId = async () => {
     // Asked again where the answer does not come: a server that only hung for a while keeps its connection.
     while (redis.status === 'ready' && runId === null) {
-      const info = await redis.info('server').catch(() => '');
+      const info = await redis.info('server').catch((error: Error) => {
+        onFault(error);
+        return '';
+      });
       const found = /run_id:(\S+)/.exec(info)?.[1];
       if (found === undefined) await sleep(askAgainMs, undefined, { ref: false });
       else if (runId === null) {
@@ -217,21 +221,6 @@ export function redisUnavailable(cause?: unknown): ProblemError {
     'The service cannot reach its Redis right now. Send the request again in a few seconds.',
     { cause, retryAfterSeconds: 2 },
   );
-}
-
-/**
- * What an ACL user of Redis must not be without: our keys, those of the queue, and our channels. A channel that
- * is refused would fail a script after its writes. Null, or the refusal in the words of Redis.
- */
-export async function refusedRight(redis: Redis): Promise<string | null> {
-  try {
-    await redis.set(keys.probe, '1', 'EX', 60);
-    await redis.exists(`${queuePrefix}:${queueName}:meta`);
-    await redis.publish(keys.probe, '');
-  } catch (error) {
-    if (error instanceof Error && error.message.startsWith('NOPERM')) return error.message;
-  }
-  return null;
 }
 
 /** Whether a submit can be written right now: null, or the problem that it would be answered with. */

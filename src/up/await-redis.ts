@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { exitCodes, StartError } from '../platform/start-error.ts';
-import { type LogConnection, openLogConnection, redisAddress, refusedRight } from '../store/redis.ts';
+import { type LogConnection, openLogConnection, redisAddress } from '../store/redis.ts';
+import { isRefusal, refusedRight } from '../store/refused-right.ts';
 
 export interface AwaitRedisOptions {
   url: string;
@@ -22,18 +23,23 @@ export interface AwaitRedisOptions {
  */
 export async function awaitRedis(options: AwaitRedisOptions): Promise<void> {
   const { url, origin, withinMs, silenceMs = 500, log, signal } = options;
-  const connection = openLogConnection(url);
   let fault = 'no connection';
-  connection.redis.on('error', (error: Error & { code?: string }) => {
+  const refused = new AbortController();
+  const hear = (error: Error & { code?: string }) => {
     fault = error.message || (error.code ?? fault);
-  });
+    if (isRefusal(error)) refused.abort();
+  };
+  const connection = openLogConnection(url, hear);
+  connection.redis.on('error', hear);
   const telling = setTimeout(
     () => log.warn(`Redis (${origin}) does not answer yet; waiting for it, ${withinMs / 1000} s at most`),
     silenceMs,
   );
   try {
-    await connection.ready(AbortSignal.any([signal, AbortSignal.timeout(withinMs)])).catch(() => {
+    const giveUp = AbortSignal.any([signal, refused.signal, AbortSignal.timeout(withinMs)]);
+    await connection.ready(giveUp).catch(() => {
       signal.throwIfAborted();
+      if (refused.signal.aborted) throw lacksRight(origin, fault);
       throw new StartError(
         exitCodes.unavailable,
         `Redis (${origin}) has not answered for ${withinMs / 1000} s: ${fault}. Start it, or correct REDIS_URL.`,
@@ -60,8 +66,11 @@ async function requireDatabase({ redis }: LogConnection, { url, origin }: AwaitR
 
 async function requireRights({ redis }: LogConnection, { origin }: AwaitRedisOptions): Promise<void> {
   const refusal = await refusedRight(redis);
-  if (refusal === null) return;
-  throw new StartError(
+  if (refusal !== null) throw lacksRight(origin, refusal);
+}
+
+function lacksRight(origin: string, refusal: string): StartError {
+  return new StartError(
     exitCodes.misconfigured,
     `Redis (${origin}) refuses its user what the service needs: ${refusal}. docs/deploy.md shows the ACL.`,
   );

@@ -214,10 +214,12 @@ describe('a Redis with the ACL of the page', () => {
   });
 
   it.each([
-    ['our channels', '~llmx:* ~{llmx}:*'],
-    ['the keys of the queue', '~llmx:* &llmx:*'],
-  ])('without %s the service does not start, and says why', async (_, rights) => {
-    await operator.acl('SETUSER', 'half', 'reset', 'on', '>half', ...rights.split(' '), '+@all');
+    ['our channels', '~llmx:* ~{llmx}:* +@all', 'channel'],
+    ['the keys of the queue', '~llmx:* &llmx:* +@all', 'key'],
+    ['INFO', '~llmx:* ~{llmx}:* &llmx:* +@all -@dangerous', "'info'"],
+    ['streams', '~llmx:* ~{llmx}:* &llmx:* +@all -@stream', "'xadd'"],
+  ])('without %s the service does not start, and says why', async (_, rights, what) => {
+    await operator.acl('SETUSER', 'half', 'reset', 'on', '>half', ...rights.split(' '));
     const refused = startLlmmixer({
       dataDir: folder,
       command: ['worker'],
@@ -225,9 +227,9 @@ describe('a Redis with the ACL of the page', () => {
     });
     onTestFinished(async () => void (await refused.end('SIGKILL')));
     expect(await refused.exited).toBe(78);
-    expect(refused.errors()).toMatch(
-      /refuses its user what the service needs: NOPERM .*docs\/deploy\.md shows the ACL\.\n$/,
-    );
+    const said = /refuses its user what the service needs: NOPERM (.*)\. docs\/deploy\.md shows the ACL\.\n$/;
+    expect(refused.errors()).toMatch(said);
+    expect(said.exec(refused.errors())?.[1]).toContain(what);
     expect(refused.errors()).not.toContain('half:half');
   });
 
