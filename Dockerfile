@@ -22,7 +22,7 @@ RUN npm_config_nodedir=/usr/local npm rebuild node-pty --no-audit --no-fund && r
 FROM node:24-bookworm-slim
 WORKDIR /app
 # Terminals need bash, and script(1) where node-pty fails; a base without them should fail here, not in a job.
-RUN command -v bash script setsid
+RUN for name in bash script setsid; do command -v "$name" || { echo "$name is missing"; exit 1; }; done
 # 1000 is the user `node` of the base. By number, so that an orchestrator sees that it is not root.
 RUN install --directory --owner=1000 --group=1000 --mode=0700 /data
 COPY --from=packages /app/node_modules node_modules

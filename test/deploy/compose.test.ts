@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../src/contract/limits.ts';
 import { configVariableNames, isSecret } from '../../src/platform/config-variables.ts';
 import { durationMs, readCompose, variablesOf } from './compose-file.ts';
@@ -109,6 +111,24 @@ describe('Dockerfile', () => {
     expect(textsOf(image, 'EXPOSE')).toEqual([environment.PORT]);
     expect(textsOf(image, 'VOLUME')).toEqual([environment.LLMMIXER_DATA_DIR]);
     expect(services.worker.volumes).toEqual([`workspaces:${environment.LLMMIXER_DATA_DIR}`]);
+  });
+
+  it('is not built on a base that lacks a program that terminals need', () => {
+    const check = textsOf(image, 'RUN').find((text) => text.includes('command -v')) ?? '';
+    const programs = ['bash', 'script', 'setsid'];
+    const buildOn = (present: string[]) => {
+      const base = mkdtempSync(join(tmpdir(), 'llmmixer-base-'));
+      onTestFinished(() => rmSync(base, { recursive: true }));
+      for (const name of present) writeFileSync(join(base, name), '', { mode: 0o755 });
+      const { status, stdout } = spawnSync('/bin/sh', ['-c', check], {
+        env: { PATH: base },
+        encoding: 'utf8',
+      });
+      return { status, missing: /^(\w+) is missing$/m.exec(stdout)?.[1] };
+    };
+    expect(buildOn(programs)).toEqual({ status: 0, missing: undefined });
+    for (const missing of programs)
+      expect(buildOn(programs.filter((name) => name !== missing))).toEqual({ status: 1, missing });
   });
 
   it('copies what .dockerignore lets through, and that is all it lets through', () => {
