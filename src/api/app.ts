@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import cookie from '@fastify/cookie';
+import cookies from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
@@ -10,7 +10,7 @@ import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { webSocketProtocol } from '../contract/socket.ts';
 import { errorCode } from '../platform/error-code.ts';
-import { type HostOptions, hostProblem, installAuth, sessionCookie } from './auth.ts';
+import { type HostOptions, hostProblem, installAuth } from './auth.ts';
 import { answerClientError, endWithProblem } from './client-error.ts';
 import { createKeyCheck } from './key-check.ts';
 import { createPageFiles } from './page-files.ts';
@@ -24,6 +24,7 @@ import { serviceRoutes } from './routes/service.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { webSocketRoutes } from './routes/web-socket.ts';
 import type { Services } from './services.ts';
+import { sessionCookie } from './session-cookie.ts';
 import { createValidators } from './validation.ts';
 
 export interface AppOptions {
@@ -64,24 +65,25 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const pages = createPageFiles(options.pageFolder);
   installProblemHandler(app, pages);
 
-  await app.register(cookie);
+  await app.register(cookies);
   await app.register(helmet, {
     referrerPolicy: { policy: 'no-referrer' },
     frameguard: { action: 'deny' },
     ...strictPolicy,
   });
   const keyCheck = createKeyCheck(auth.apiKey);
-  installAuth(app, { ...auth, keyCheck, sessions: services.sessions });
+  const cookie = sessionCookie(services.seal, auth.publicUrl);
+  installAuth(app, { ...auth, keyCheck, sessions: services.sessions, cookieName: cookie.name });
   await acceptWebSockets(app);
   app.addHook('preClose', async () => services.streams.closeAll());
-  await documentRoutes(app, version);
+  await documentRoutes(app, { version, cookieName: cookie.name });
   await app.register(jobRoutes(services));
   await app.register(retryRoutes(services, validators.body));
   await app.register(controlRoutes(services));
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));
   await app.register(serviceRoutes(services));
-  await app.register(sessionRoutes(services, { keyCheck, publicUrl: auth.publicUrl }));
+  await app.register(sessionRoutes(services, { keyCheck, cookie }));
   await app.register(pageRoutes(pages));
   return app;
 }
@@ -138,7 +140,10 @@ function readJson(app: FastifyInstance): void {
   });
 }
 
-async function documentRoutes(app: FastifyInstance, version: string): Promise<void> {
+async function documentRoutes(
+  app: FastifyInstance,
+  { version, cookieName }: { version: string; cookieName: string },
+): Promise<void> {
   await app.register(swagger, {
     refResolver: { buildLocalReference: (schema, _, __, index) => String(schema.$id ?? `schema-${index}`) },
     openapi: {
@@ -151,7 +156,7 @@ async function documentRoutes(app: FastifyInstance, version: string): Promise<vo
       components: {
         securitySchemes: {
           key: { type: 'http', scheme: 'bearer' },
-          session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
+          session: { type: 'apiKey', in: 'cookie', name: cookieName },
         },
         schemas: { JobEvent, FeedEvent } as never, // OpenAPI 3.1 schemas are JSON Schema; the typings lag behind
       },

@@ -5,8 +5,6 @@ import type { Sessions } from '../store/sessions.ts';
 import { type KeyCheck, wrongKey } from './key-check.ts';
 import { asksForPage } from './routes/pages.ts';
 
-export const sessionCookie = 'llmmixer_session';
-
 export interface HostOptions {
   /** What the service listens on. */
   host: string;
@@ -20,6 +18,8 @@ export interface HostOptions {
 export interface AuthOptions extends HostOptions {
   keyCheck: KeyCheck;
   sessions: Sessions;
+  /** The name of the cookie that carries a session. */
+  cookieName: string;
 }
 
 declare module 'fastify' {
@@ -41,7 +41,7 @@ declare module 'fastify' {
  * WebSocket, must be known by name. Comparing one with the other would let a rebound name through.
  */
 export function installAuth(app: FastifyInstance, options: AuthOptions): void {
-  const { keyCheck, sessions } = options;
+  const { keyCheck, sessions, cookieName } = options;
   app.decorateRequest('actor', '');
   app.decorateRequest('session', null);
   app.addHook('onRequest', async (request) => {
@@ -54,7 +54,7 @@ export function installAuth(app: FastifyInstance, options: AuthOptions): void {
       request.actor = keyCheck.actor;
       return;
     }
-    const session = request.cookies[sessionCookie];
+    const session = request.cookies[cookieName];
     if (session === undefined || !(await sessions.isLive(session))) throw noKey();
     requireOrigin(request);
     request.actor = 'browser';

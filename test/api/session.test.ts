@@ -8,6 +8,7 @@ import { redisAddress } from '../../src/store/redis.ts';
 import { createSessions } from '../../src/store/sessions.ts';
 import { startTestRedis } from '../support/private-redis.ts';
 import { type RawRequest, rawRequest } from '../support/raw-request.ts';
+import { emptyDatabase } from '../support/redis.ts';
 import { apiKey, startService, type TestService } from '../support/service.ts';
 import { openSse } from '../support/sse.ts';
 
@@ -43,7 +44,7 @@ describe('the one-time link', () => {
     const done = await login({ token }, { origin });
     expect([done.status, done.body]).toEqual([204, '']);
     expect(cookieOf(done)).toMatch(
-      /^llmmixer_session=[\w-]{43}; Max-Age=2592000; Path=\/; HttpOnly; SameSite=Strict$/,
+      /^llmmixer_session_[0-9a-f]{8}=[\w-]{43}; Max-Age=2592000; Path=\/; HttpOnly; SameSite=Strict$/,
     );
     const session = { cookie: cookieOf(done).split(';')[0] ?? '' };
     expect(await whoAsks(session)).toEqual({ actor: 'browser' });
@@ -58,10 +59,11 @@ describe('the one-time link', () => {
 
   it('is not made up', async () => {
     expect((await login({ token: 'x'.repeat(43) })).status).toBe(403);
-    expect(await whoAsks({ cookie: `llmmixer_session=${'x'.repeat(43)}` })).toBe(401);
+    const { cookie } = await begin();
+    expect(await whoAsks({ cookie: cookie.replace(/=.*/, `=${'x'.repeat(43)}`) })).toBe(401);
   });
 
-  it('makes a cookie for https only where the service is published by https', async () => {
+  it('makes a cookie for https and this host only where the service is published by https', async () => {
     const port = Number(new URL(service.baseUrl).port) + 1;
     const config = { publicUrl: 'https://mixer.example', port };
     const own = await startService({ workers: 0, config, redisUrl: service.redisUrl });
@@ -71,7 +73,13 @@ describe('the one-time link', () => {
       headers: json,
       body: JSON.stringify({ token: tokenOf(own) }),
     });
-    expect([answer.status, cookieOf(answer)]).toEqual([204, expect.stringMatching(/; Secure(;|$)/)]);
+    expect(answer.status).toBe(204);
+    expect(cookieOf(answer)).toMatch(
+      /^__Host-llmmixer_session_[0-9a-f]{8}=[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+    );
+    const headers = { cookie: cookieOf(answer).split(';')[0] ?? '' };
+    const asked = await rawRequest(`http://127.0.0.1:${port}`, { path: '/v1/session', headers });
+    expect(asked.status).toBe(200);
     await own.close();
   });
 });
@@ -89,6 +97,34 @@ describe('a pasted key', () => {
     expect([refused.status, JSON.parse(refused.body).code]).toEqual([401, 'unauthenticated']);
     expect(refused.headers['www-authenticate']).toBe('Bearer realm="llmmixer"');
     expect(cookieOf(refused)).toBe('');
+  });
+});
+
+describe('services on one host', () => {
+  /** What a browser keeps of the host, whatever the port: cookies by their name. */
+  const keep = (jar: Map<string, string>, answer: Awaited<ReturnType<typeof login>>) => {
+    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookieOf(answer)) ?? [];
+    if (value === '') jar.delete(name);
+    else jar.set(name, value);
+  };
+  const sent = (jar: Map<string, string>) => [...jar].map((pair) => pair.join('=')).join('; ');
+
+  it('do not sign each other out where their keys differ, and share a session where they are one', async () => {
+    const key = `llmx_other_${'o'.repeat(40)}`;
+    const other = await startService({ workers: 0, key, redisUrl: await emptyDatabase(1) });
+    const twin = await service.addApi();
+    const jar = new Map<string, string>();
+    const signIn = { method: 'POST', path: '/v1/session', headers: json };
+    const whoAt = async (baseUrl: string) =>
+      (await rawRequest(baseUrl, { path: '/v1/session', headers: { cookie: sent(jar) } })).status;
+    keep(jar, await login({ key: apiKey }));
+    keep(jar, await rawRequest(other.baseUrl, { ...signIn, body: JSON.stringify({ key }) }));
+    expect(jar.size).toBe(2);
+    for (const { baseUrl } of [service, twin, other]) expect(await whoAt(baseUrl)).toBe(200);
+    const headers = { cookie: sent(jar), origin: other.baseUrl };
+    keep(jar, await rawRequest(other.baseUrl, { method: 'DELETE', path: '/v1/session', headers }));
+    expect([await whoAt(service.baseUrl), await whoAt(other.baseUrl)]).toEqual([200, 401]);
+    await other.close();
   });
 });
 
@@ -180,7 +216,9 @@ describe('a logout', () => {
     expect(await whoAsks(session)).toEqual({ actor: 'browser' });
     const done = await logout(session);
     expect([done.status, done.body]).toEqual([204, '']);
-    expect(cookieOf(done)).toMatch(/^llmmixer_session=; Max-Age=0; Path=\/; .*HttpOnly; SameSite=Strict$/);
+    expect(cookieOf(done)).toMatch(
+      /^llmmixer_session_[0-9a-f]{8}=; Max-Age=0; Path=\/; .*HttpOnly; SameSite=Strict$/,
+    );
     expect(await whoAsks(session)).toBe(401);
     expect((await logout(session)).status).toBe(401);
     expect((await logout(bearer)).status).toBe(204);

@@ -41,6 +41,8 @@ export async function startService(
     redisUrl?: string;
     pageFolder?: string;
     log?: Logger;
+    /** Of the service; `apiKey` when absent, which `request` and `submit` send. */
+    key?: string;
   } = {},
 ): Promise<TestService> {
   const dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-test-'));
@@ -51,7 +53,7 @@ export async function startService(
     redisUrl,
     logLevel: 'silent',
     dataDir,
-    apiKey,
+    apiKey: options.key ?? apiKey,
     apiKeyFile: null,
     workers: 1,
     concurrency: 16,
@@ -66,7 +68,7 @@ export async function startService(
     ...options.config,
   };
   const log = options.log ?? pino({ level: process.env.TEST_LOG ?? 'silent' });
-  const shared = { config, redisUrl, apiKey, log };
+  const shared = { config, redisUrl, apiKey: options.key ?? apiKey, log };
   const pageFolder = options.pageFolder ?? join(dataDir, 'no-page');
   const closers: (() => Promise<void>)[] = [];
 

@@ -3,9 +3,9 @@ import { Type } from 'typebox';
 import { Login, SessionInfo } from '../../contract/http.ts';
 import { limits } from '../../contract/limits.ts';
 import { Problem, ProblemError } from '../../contract/problem.ts';
-import { sessionCookie } from '../auth.ts';
 import { type KeyCheck, wrongKey } from '../key-check.ts';
 import type { Services } from '../services.ts';
+import type { SessionCookie } from '../session-cookie.ts';
 
 /**
  * The browser's way in and out. A one-time link is used up by the POST of a page and not by looking at its
@@ -13,15 +13,9 @@ import type { Services } from '../services.ts';
  */
 export function sessionRoutes(
   services: Services,
-  { keyCheck, publicUrl }: { keyCheck: KeyCheck; publicUrl: string | null },
+  { keyCheck, cookie }: { keyCheck: KeyCheck; cookie: SessionCookie },
 ): FastifyPluginAsyncTypebox {
   const tags = ['session'];
-  const cookie = {
-    path: '/',
-    httpOnly: true,
-    sameSite: 'strict',
-    secure: publicUrl?.startsWith('https:') ?? false,
-  } as const;
   return async (app) => {
     app.get(
       '/v1/session',
@@ -52,7 +46,7 @@ export function sessionRoutes(
         const session = await beginSession(services, keyCheck, body);
         const maxAge = limits.sessionMs / 1000;
         return reply
-          .setCookie(sessionCookie, session, { ...cookie, maxAge })
+          .setCookie(cookie.name, session, { ...cookie.attributes, maxAge })
           .code(204)
           .send(null);
       },
@@ -69,7 +63,7 @@ export function sessionRoutes(
       },
       async ({ session }, reply) => {
         if (session !== null) await endSession(services, session);
-        return reply.clearCookie(sessionCookie, cookie).code(204).send(null);
+        return reply.clearCookie(cookie.name, cookie.attributes).code(204).send(null);
       },
     );
   };
