@@ -3,19 +3,29 @@ import type { EventDraft } from '../contract/event.ts';
 import type { Job, JobSpec, JobSubmission } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
+import { assertNever } from '../core/assert-never.ts';
 import { formatCursor } from '../core/cursor.ts';
 import { jobPolicy } from '../core/job-policy.ts';
 import { newJob } from '../core/job-view.ts';
 import { payloadOf } from '../core/payload.ts';
-import { claimIdempotencyKey, releaseIdempotencyKey } from '../store/idempotency.ts';
+import {
+  type Claim,
+  claimIdempotencyKey,
+  findIdempotencyKey,
+  type KeyUse,
+  releaseIdempotencyKey,
+} from '../store/idempotency.ts';
 import { isOutcomeUnknown, redisProblem } from '../store/redis.ts';
 import { scheduleJob } from './schedule-job.ts';
 import type { Services } from './services.ts';
 
-export interface Submission {
+export interface Submission extends KeyedRequest {
   body: JobSubmission;
   /** The job that this one repeats. */
   retryOf: string | null;
+}
+
+export interface KeyedRequest {
   /** As sent; quotes around it do not count. */
   idempotencyKey: string | undefined;
   /** What the key stands for: one body, sent by one actor to one address. */
@@ -53,22 +63,53 @@ interface ClaimedId {
   scope: string | null;
 }
 
-async function claimId({ log, seal }: Services, { request, idempotencyKey }: Submission): Promise<ClaimedId> {
+/**
+ * The job that the same request has made before, for requests that may no longer be able to say what it was.
+ * As with every repeated submit, one that waits is scheduled again, should that have failed. Null where there
+ * is none, which only submitting can be sure of.
+ * @throws ProblemError idempotency_key_reused
+ */
+export async function replaySubmission(services: Services, repeated: KeyedRequest): Promise<Job | null> {
+  const use = keyUse(services, repeated);
+  if (use === null) return null;
+  const claim = await findIdempotencyKey(services.log.connection.redis, use);
+  const id = replayedJob(claim, repeated);
+  const job = id === null ? null : await services.records.get(id);
+  if (job !== null && job.finishedAt === null) await scheduleJob(services, job.id, job.spec);
+  return job;
+}
+
+async function claimId(services: Services, submission: Submission): Promise<ClaimedId> {
   const id = `job_${ulid().toLowerCase()}`;
-  if (idempotencyKey === undefined) return { id, replayed: false, scope: null };
-  const scope = seal.fingerprint(JSON.stringify([request.actor, request.route, unquote(idempotencyKey)]));
-  const fingerprint = seal.fingerprint(canonical(request.body));
-  const claim = await claimIdempotencyKey(log.connection.redis, { scope, fingerprint, job: id });
+  const use = keyUse(services, submission);
+  if (use === null) return { id, replayed: false, scope: null };
+  const claim = await claimIdempotencyKey(services.log.connection.redis, use, id);
+  const known = replayedJob(claim, submission);
+  return { id: known ?? id, replayed: known !== null, scope: use.scope };
+}
+
+/** Null where no key was sent. */
+function keyUse({ seal }: Services, { request, idempotencyKey }: KeyedRequest): KeyUse | null {
+  if (idempotencyKey === undefined) return null;
+  return {
+    scope: seal.fingerprint(JSON.stringify([request.actor, request.route, unquote(idempotencyKey)])),
+    fingerprint: seal.fingerprint(canonical(request.body)),
+  };
+}
+
+function replayedJob(claim: Claim, { idempotencyKey = '' }: KeyedRequest): string | null {
   switch (claim.kind) {
     case 'new':
-      return { id, replayed: false, scope };
+      return null;
     case 'replay':
-      return { id: claim.job, replayed: true, scope };
+      return claim.job;
     case 'other-body':
       throw new ProblemError(
         'idempotency_key_reused',
         `The Idempotency-Key ${JSON.stringify(unquote(idempotencyKey))} was sent before with another body. Use a new key for a new job.`,
       );
+    default:
+      return assertNever(claim);
   }
 }
 

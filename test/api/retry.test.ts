@@ -208,6 +208,29 @@ describe('an Idempotency-Key of a retry', () => {
     expect(await replay.json()).toMatchObject({ id: jobs[0]?.id, status: 'succeeded', retryOf: id });
   });
 
+  it('answers the same job also when the one that was retried is gone', async () => {
+    const { id } = await service.submit({ type: 'command', shell: 'true' });
+    const once = { 'idempotency-key': 'retry-of-a-job-that-expires' };
+    const made = (await (await retry(id, {}, once)).json()) as Job;
+    await service.finished(id);
+    const redis = new Redis(redisAddress(service.redisUrl));
+    await redis.del(jobKeys(id).state, jobKeys(id).events);
+    redis.disconnect();
+    const replay = await retry(id, {}, once);
+    expect([replay.status, replay.headers.get('idempotent-replayed')]).toEqual([202, 'true']);
+    expect(await replay.json()).toMatchObject({ id: made.id, retryOf: id });
+    expect((await retry(id, { spec: { priority: 1 } }, once)).status).toBe(422);
+    expect((await retry(id)).status).toBe(404);
+  });
+
+  it('stays free when the retry is refused', async () => {
+    const { id } = await service.submit({ type: 'command', shell: 'true' });
+    const key = { 'idempotency-key': 'retry-that-was-wrong' };
+    const refused = await retry(id, { spec: { shell: 7 } }, key);
+    expect([refused.status, (await refused.json()).code]).toEqual([422, 'validation_failed']);
+    expect((await retry(id, {}, key)).status).toBe(202);
+  });
+
   it('stands for one body, and for nothing at other addresses', async () => {
     const submission = { type: 'command', shell: 'true' } as const;
     const key = { 'idempotency-key': 'retry-2' };

@@ -5,7 +5,7 @@ import { Job } from '../../contract/job.ts';
 import { Problem } from '../../contract/problem.ts';
 import { createRetryPreparation } from '../retry-job.ts';
 import type { Services } from '../services.ts';
-import { submitJob } from '../submit-job.ts';
+import { replaySubmission, submitJob } from '../submit-job.ts';
 
 /** Running a job once more, as it was or changed. */
 export function retryRoutes(services: Services, ajv: Ajv): FastifyPluginAsyncTypebox {
@@ -30,13 +30,20 @@ export function retryRoutes(services: Services, ajv: Ajv): FastifyPluginAsyncTyp
         },
       },
       async ({ params: { id }, body, headers, actor }, reply) => {
-        const submission = await prepare(services, id, body.spec);
-        const { job, replayed } = await submitJob(services, {
-          body: submission,
-          retryOf: id,
+        const keyed = {
           request: { route: `POST /v1/jobs/${id}/retry`, body, actor },
           idempotencyKey: headers['idempotency-key'],
-        });
+        };
+        // First, since the job that was retried may be gone by now: what it made is still the answer.
+        const known = await replaySubmission(services, keyed);
+        const { job, replayed } =
+          known === null
+            ? await submitJob(services, {
+                ...keyed,
+                body: await prepare(services, id, body.spec),
+                retryOf: id,
+              })
+            : { job: known, replayed: true };
         reply.header('location', job.links.self);
         if (replayed) reply.header('idempotent-replayed', 'true');
         return reply.code(202).send(job);
