@@ -38,6 +38,11 @@ export function JobFilters({ query, change }: JobFiltersProps) {
         ))}
       </nav>
       <div class="filters-end">
+        {query.tag !== undefined && (
+          <a class="button" href={withQuery({ ...filters, tag: undefined })} title="Show jobs of any tag">
+            #{query.tag} <Icon name="remove" />
+          </a>
+        )}
         <label>
           <span class="unseen">Kind of job</span>
           <select

@@ -2,7 +2,6 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Client } from '../../src/client/http.ts';
 import type { LiveLink } from '../../src/client/live.ts';
 import type { JobFollower } from '../../src/client/live-reader.ts';
-import { ClientProblem } from '../../src/client/problem.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job } from '../../src/contract/job.ts';
 import type { Problem } from '../../src/contract/problem.ts';
@@ -14,7 +13,7 @@ import { type Attempt, nextAttempts } from './attempts.ts';
 import { bytesOfBase64 } from './base64.ts';
 import { batchByFrame } from './batch.ts';
 import { LogOutput } from './log-output.ts';
-import { unreachable } from './submit.ts';
+import { problemOf } from './problem-of.ts';
 import { TerminalFeed } from './terminal-feed.ts';
 
 /** One job as its page shows it: the resource, kept live by its events, and what they carried. */
@@ -107,7 +106,7 @@ async function readJob(
       model.fault.value = null;
     } catch (error) {
       if (closed.aborted) return;
-      const problem = error instanceof ClientProblem ? error.problem : unreachable;
+      const problem = problemOf(error);
       if (problem.status === 404) model.gone.value = problem;
       else model.fault.value = problem;
       await new Promise((resolve) => setTimeout(resolve, askAgainMs));

@@ -8,8 +8,8 @@ import { useServices } from './services.ts';
 
 /**
  * Makes jobs, and leads to the page of each. What is sent again, after a lost answer or by a second click, carries
- * the same idempotency key and makes no second job. After a success it stays busy: the page of the job may take a
- * while to come, and then takes the place of the part that uses this, which begins anew when one comes back to it.
+ * the same idempotency key and makes no second job. After a success it stays busy: the page of the job
+ * takes the place of the part that uses this, which begins anew when one comes back to it.
  */
 export function useNewJob() {
   const { client, submitted } = useServices();

@@ -1,16 +1,15 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
-import { ClientProblem } from '../../src/client/problem.ts';
 import type { Problem } from '../../src/contract/problem.ts';
 import { Brand } from '../parts/brand.tsx';
 import { ConnectionState } from '../parts/connection-state.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { ProblemNote } from '../parts/problem-note.tsx';
 import { ThemeChoice } from '../parts/theme-choice.tsx';
+import { problemOf } from '../state/problem-of.ts';
 import { useServices } from '../state/services.ts';
 import { useShortcuts } from '../state/shortcuts.ts';
-import { unreachable } from '../state/submit.ts';
 
 /** What stands around every page: where one is, whether what one sees is live, and the way out. */
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -18,9 +17,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const { path, route } = useLocation();
   const [problem, setProblem] = useState<Problem | null>(null);
   const leave = () =>
-    signOut().catch((error: unknown) =>
-      setProblem(error instanceof ClientProblem ? error.problem : stillSignedIn),
-    );
+    signOut().catch((error: unknown) => setProblem({ ...problemOf(error), detail: stillSignedIn }));
   useShortcuts({ n: () => route('/new') });
   const here = (address: string) => (path === address ? 'page' : undefined);
   return (
@@ -60,7 +57,4 @@ export function Shell({ children }: { children: ComponentChildren }) {
   );
 }
 
-const stillSignedIn: Problem = {
-  ...unreachable,
-  detail: 'You are still signed in on this browser. Sign out again when the service is back.',
-};
+const stillSignedIn = 'You are still signed in on this browser. Sign out again when the service is back.';

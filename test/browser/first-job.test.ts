@@ -97,7 +97,7 @@ describe('the form of a new job', () => {
       [1, 'Hello, two words;'],
       [2, '12346'],
     ]);
-    expect(await page.locator('.facts').innerText()).toContain('#one #two');
+    expect(await page.locator('.facts a.tag').allInnerTexts()).toEqual(['#one', '#two']);
   });
 
   it('begins from an older job, and runs one again linked to it', async () => {

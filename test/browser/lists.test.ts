@@ -13,6 +13,18 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('the list of jobs', () => {
+  it('is narrowed to a tag from the page of a job, and widened again', async () => {
+    const { job } = await service.run({ type: 'command', shell: 'echo tagged', tags: ['rare'] });
+    await service.run({ type: 'command', shell: 'echo plain' });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${job.id}`, service);
+    await page.getByRole('link', { name: '#rare' }).click();
+    await until(async () => (await page.locator('a.row').count()) === 1, 'only the tagged job is shown');
+    await page.getByTitle('Show jobs of any tag').click();
+    await page.locator('a.row').nth(1).waitFor();
+    expect(new URL(page.url()).search).toBe('');
+  });
+
   it('shows new jobs and changes as they come', async () => {
     const page = await browser.newPage();
     await openSignedIn(page, '/', service);
