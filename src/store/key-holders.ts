@@ -53,6 +53,7 @@ export function watchKeyHolders(
   };
   const timer = setInterval(beatQuietly, limits.workerHeartbeatMs);
   const removeListener = connection.onReady(beatQuietly);
+  if (connection.runId() !== null) beatQuietly();
   return {
     others: beat,
     stop: async () => {
