@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { PromptSpec } from '../../src/contract/job.ts';
 import type { DraftProps } from './command-form.tsx';
 import { Field, type FieldErrors, OtherErrors } from './field.tsx';
@@ -23,10 +23,6 @@ export function PromptForm({ source, errors, busy, send }: PromptFormProps) {
   const [draft, setDraft] = useState(() => startPrompt(source));
   const change = (part: Partial<PromptDraft>) => setDraft((now) => ({ ...now, ...part }));
   const models = useModels();
-  useEffect(() => {
-    const first = models.find(({ id }) => !id.endsWith('/'));
-    if (first !== undefined) setDraft((now) => (now.model === '' ? { ...now, model: first.id } : now));
-  }, [models]);
   return (
     <form
       class="form"

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBrowser } from '../support/browser-suite.ts';
 import { openSignedIn, readLog, startPageService, untilStatus } from '../support/dashboard.ts';
+import { emptyDatabase } from '../support/redis.ts';
 import type { TestService } from '../support/service.ts';
+import { until } from '../support/until.ts';
 
 const browser = useBrowser();
 let service: TestService;
@@ -45,7 +47,7 @@ describe('from the printed link to the first result', () => {
   });
 
   it('runs each sample of an empty list with one click', async () => {
-    const empty = await startPageService();
+    const empty = await startPageService({ redisUrl: await emptyDatabase(1) });
     try {
       const page = await browser.newPage();
       await page.goto(String(empty.ready.loginLink));
@@ -69,6 +71,24 @@ describe('the form of a new job', () => {
     await page.getByRole('button', { name: 'Run' }).click();
     await page.locator('.variables .field-fault').waitFor();
     expect(await page.getByLabel('Command', { exact: true }).inputValue()).toBe('true');
+  });
+
+  it('proposes a model, but not to somebody who is about to type another', async () => {
+    const page = await browser.newPage();
+    const known = Promise.withResolvers<void>();
+    await page.route('**/v1/models', async (route) => {
+      await known.promise;
+      await route.continue();
+    });
+    await openSignedIn(page, '/new?type=prompt', service);
+    const model = page.getByLabel('Model');
+    await model.focus();
+    known.resolve();
+    await page.locator('datalist option').first().waitFor({ state: 'attached' });
+    await page.keyboard.type('demo/echo');
+    expect(await model.inputValue()).toBe('demo/echo');
+    await page.reload();
+    await until(async () => (await model.inputValue()) !== '', 'a model is proposed');
   });
 
   it('runs a program with arguments, variables and secrets in its folder', async () => {

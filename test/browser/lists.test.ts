@@ -2,6 +2,7 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBrowser } from '../support/browser-suite.ts';
 import { holdJobPage, openSignedIn, startPageService, untilLive } from '../support/dashboard.ts';
+import { emptyDatabase } from '../support/redis.ts';
 import type { TestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -119,7 +120,7 @@ async function searchAndClick(page: Page, target: Locator): Promise<void> {
 }
 
 it('A list says so when no worker runs, and stops saying it when one does', async () => {
-  const idle = await startPageService({ workers: 0 });
+  const idle = await startPageService({ workers: 0, redisUrl: await emptyDatabase(1) });
   try {
     const page = await browser.newPage();
     await openSignedIn(page, '/', idle);
