@@ -81,6 +81,8 @@ type Signals = ReturnType<typeof createSignals>;
 function createSignals() {
   return {
     job: signal<Job | null>(null),
+    /** Events that came before the resource and may change it. */
+    early: [] as JobEvent[],
     gone: signal<Problem | null>(null),
     fault: signal<Problem | null>(null),
     attempts: signal<readonly Attempt[]>([]),
@@ -90,9 +92,15 @@ function createSignals() {
   };
 }
 
-function takeJob({ job }: Signals, found: Job): void {
+/** What was heard while the first answer was on its way may be newer than that. */
+function takeJob({ job, early }: Signals, found: Job): void {
   const known = job.value;
-  if (known === null || !isBehind(found.cursor, known.cursor)) job.value = found;
+  if (known === null) job.value = early.splice(0).reduce(newerJob, found);
+  else if (!isBehind(found.cursor, known.cursor)) job.value = found;
+}
+
+function newerJob(job: Job, event: JobEvent): Job {
+  return isBehind(job.cursor, event.id) ? nextJob(job, event) : job;
 }
 
 /** The resource is asked for until it is there: the service may be away at the very moment of a click. */
@@ -114,9 +122,9 @@ async function readJob(
   }
 }
 
-function applyEvent({ job, attempts, answer, log, terminal }: Signals, event: JobEvent): void {
-  const known = job.value;
-  if (known !== null && isBehind(known.cursor, event.id)) job.value = nextJob(known, event);
+function applyEvent({ job, early, attempts, answer, log, terminal }: Signals, event: JobEvent): void {
+  if (job.value !== null) job.value = newerJob(job.value, event);
+  else if (!event.type.endsWith('.delta')) early.push(event);
   attempts.value = nextAttempts(attempts.value, event);
   answer.value = nextAnswer(answer.value, event);
   if (event.type === 'output.reset') terminal.reset();

@@ -54,6 +54,30 @@ it('A job that could not be read at the moment of the click is read again', asyn
   await untilStatus(page, 'Succeeded');
 });
 
+it('A job that ends while the first answer about it is on its way is shown as ended', async () => {
+  const { id } = await service.submit({ type: 'command', shell: 'sleep 600' });
+  const page = await browser.newPage();
+  const heardTheEnd = new Promise<void>((resolve) => {
+    page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => {
+        if (String(payload).includes('"job.ended"')) resolve();
+      }),
+    );
+  });
+  await page.route(`**/v1/jobs/${id}`, async (route) => {
+    const early = await route.fetch();
+    expect((await early.json()).finishedAt).toBe(null);
+    await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+    await heardTheEnd;
+    await page.evaluate(
+      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    );
+    await route.fulfill({ response: early });
+  });
+  await openSignedIn(page, `/jobs/${id}`, service);
+  await untilStatus(page, 'Cancelled');
+});
+
 it('A page that is opened while nobody can say who one is waits, and then is there', async () => {
   const page = await browser.newPage();
   browser.faults(page).allow(/net::|503/);
