@@ -3,8 +3,8 @@ import type { EventData, JobEvent } from '../../src/contract/event.ts';
 import { type LogLine, LogLines } from '../../src/core/log-lines.ts';
 import { bytesOfBase64 } from './base64.ts';
 
-/** What a person can still scroll through, and what a page may hold: with its text some 30 MB. */
-const bounds = { linesMax: 100_000, charactersMax: 8192 };
+/** What a person can still scroll through, and what a page may hold: 16 to 32 MB of text, and some 10 MB for the lines. */
+const bounds = { linesMax: 100_000, lineCharactersMax: 8192, charactersMax: 16 * 1024 * 1024 };
 
 /** The lines of a command's output. `version` rises with every change of them. */
 export class LogOutput {

@@ -1,8 +1,9 @@
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 
 /** Calls what belongs to a key, unless the person is writing or another program listens. */
 export function useShortcuts(actions: Record<string, (() => void) | undefined>): void {
-  useEffect(() => {
+  // Before anybody can see what the keys are for, so that no press is lost.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isWriting(event.target))
         return;

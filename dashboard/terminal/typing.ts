@@ -1,3 +1,4 @@
+import { cutPlace } from '../../src/core/cut-place.ts';
 import { base64OfBinary } from '../state/base64.ts';
 
 type Input = { text: string } | { base64: string };
@@ -24,8 +25,11 @@ export function createTyping(send: (input: Input) => Promise<void>, onFault: (er
   };
   return {
     text(text: string) {
-      for (let from = 0; from < text.length; from += pieceCharactersMax)
-        waiting.push({ text: text.slice(from, from + pieceCharactersMax) });
+      for (let rest = text; rest !== ''; ) {
+        const end = cutPlace(rest, Math.min(rest.length, pieceCharactersMax));
+        waiting.push({ text: rest.slice(0, end) });
+        rest = rest.slice(end);
+      }
       void pump();
     },
     binary(binary: string) {

@@ -1,4 +1,5 @@
 import type { EventDraft } from '../contract/event.ts';
+import { cutPlace } from './cut-place.ts';
 
 /**
  * Joins two successive events that say the same thing in two pieces, or answers null. Only text of the
@@ -32,9 +33,7 @@ export function split(event: EventDraft, lengthMax: number): EventDraft[] {
 
 function pieces(text: string, lengthMax: number): string[] {
   if (text.length <= lengthMax) return [text];
-  // The second half of a surrogate pair stays with the first.
-  const splitsPair = /[\uDC00-\uDFFF]/.test(text.charAt(lengthMax));
-  const at = splitsPair ? lengthMax - 1 : lengthMax;
+  const at = cutPlace(text, lengthMax);
   return [text.slice(0, at), ...pieces(text.slice(at), lengthMax)];
 }
 

@@ -1,11 +1,14 @@
+import { cutPlace } from './cut-place.ts';
+import { PlainText } from './plain-text.ts';
+
 /**
  * Output as lines for people to read: what a terminal would leave standing, without colours.
  *
  * Each stream has at most one open line, which its next piece continues even when the other stream wrote in
  * between. A carriage return lets the next character begin the line anew, as progress bars do; a backspace
- * takes one back; escape sequences and other control characters vanish, also when cut in two.
+ * takes one back. A line that is too long goes on in the next.
  *
- * Always true: at most `linesMax` lines of at most `charactersMax` characters each are kept, the newest; the
+ * Always true: of the lines, the newest are kept, within all three bounds; an open line is one of them; the
  * numbers of lines never change, so line 120 stays line 120 when older ones are dropped.
  */
 export interface LogLine {
@@ -17,6 +20,14 @@ export interface LogLine {
   readonly at: string;
 }
 
+export interface LogBounds {
+  linesMax: number;
+  /** Of one line: at least 2, the halves of a surrogate pair. */
+  lineCharactersMax: number;
+  /** Of all lines together; more than one may have. */
+  charactersMax: number;
+}
+
 type Stream = 'stdout' | 'stderr';
 
 interface OpenLine {
@@ -26,17 +37,15 @@ interface OpenLine {
 }
 
 export class LogLines {
-  readonly #linesMax: number;
-  readonly #charactersMax: number;
+  readonly #bounds: LogBounds;
   #lines: LogLine[] = [];
+  #characters = 0;
   #first = 1;
-  #open: Partial<Record<Stream, OpenLine>> = {};
-  /** An escape sequence whose end has not come yet. */
-  #cut: Partial<Record<Stream, string>> = {};
+  #open: Partial<Record<LogLine['kind'], OpenLine>> = {};
+  #plain = plainStreams();
 
-  constructor({ linesMax, charactersMax }: { linesMax: number; charactersMax: number }) {
-    this.#linesMax = linesMax;
-    this.#charactersMax = charactersMax;
+  constructor(bounds: LogBounds) {
+    this.#bounds = bounds;
   }
 
   /** The kept lines, oldest first. The last of a stream may still grow. */
@@ -50,23 +59,23 @@ export class LogLines {
   }
 
   append(stream: Stream, text: string, at: string): void {
-    const { plain, cut } = withoutEscapes((this.#cut[stream] ?? '') + text);
-    this.#cut[stream] = cut;
-    for (const piece of plain.split(/([\n\r\b])/)) {
+    for (const piece of this.#plain[stream].take(text).split(/([\n\r\b])/)) {
       if (piece === '') continue;
       const open = this.#openLine(stream, at);
-      if (piece === '\n') delete this.#open[stream];
+      if (piece === '\n') this.#close(stream);
       else if (piece === '\r') open.returned = true;
-      else if (piece === '\b') open.line.text = open.line.text.slice(0, -1);
-      else this.#write(stream, open, piece, at);
+      else if (piece === '\b') this.#setText(open, withoutLast(open.line.text));
+      else this.#write(stream, piece, at);
     }
     this.#drop();
   }
 
-  /** A line that no stream wrote: something a reader must know at this place. */
+  /** What no stream wrote: something a reader must know at this place. */
   note(text: string, at: string): void {
-    this.#open = {};
-    this.#add('note', text, at);
+    this.#close('stdout');
+    this.#close('stderr');
+    this.#write('note', text, at);
+    this.#close('note');
     this.#drop();
   }
 
@@ -74,54 +83,78 @@ export class LogLines {
   clear(): void {
     this.#first += this.#lines.length;
     this.#lines = [];
+    this.#characters = 0;
     this.#open = {};
-    this.#cut = {};
+    this.#plain = plainStreams();
   }
 
-  #openLine(stream: Stream, at: string): OpenLine {
-    const open = this.#open[stream] ?? { line: this.#add(stream, '', at), returned: false };
-    this.#open[stream] = open;
+  #write(kind: LogLine['kind'], text: string, at: string): void {
+    for (let rest = text; rest !== ''; ) {
+      const open = this.#openLine(kind, at);
+      if (open.returned) this.#setText(open, '');
+      open.returned = false;
+      const room = this.#bounds.lineCharactersMax - open.line.text.length;
+      const end = rest.length <= room ? rest.length : cutPlace(rest, room);
+      this.#setText(open, open.line.text + rest.slice(0, end));
+      if (end < rest.length) this.#close(kind);
+      rest = rest.slice(end);
+    }
+  }
+
+  #openLine(kind: LogLine['kind'], at: string): OpenLine {
+    const open = this.#open[kind] ?? { line: this.#add(kind, at), returned: false };
+    this.#open[kind] = open;
     return open;
   }
 
-  #write(stream: Stream, open: OpenLine, piece: string, at: string): void {
-    if (open.returned) open.line.text = '';
-    open.returned = false;
-    const room = this.#charactersMax - open.line.text.length;
-    open.line.text += piece.slice(0, room);
-    if (piece.length <= room) return;
-    delete this.#open[stream];
-    this.#write(stream, this.#openLine(stream, at), piece.slice(room), at);
-  }
-
-  #add(kind: LogLine['kind'], text: string, at: string): OpenLine['line'] {
-    const line = { number: this.#first + this.#lines.length, kind, text, at };
+  #add(kind: LogLine['kind'], at: string): OpenLine['line'] {
+    const line = { number: this.#first + this.#lines.length, kind, text: '', at };
     this.#lines.push(line);
     return line;
   }
 
+  #setText({ line }: OpenLine, text: string): void {
+    this.#characters += text.length - line.text.length;
+    line.text = text;
+  }
+
+  #close(kind: LogLine['kind']): void {
+    const open = this.#open[kind];
+    if (open !== undefined) open.line.text = copyOf(open.line.text);
+    delete this.#open[kind];
+  }
+
   /** In blocks, since each drop moves all that stays. */
   #drop(): void {
-    const tooMany = this.#lines.length - this.#linesMax;
-    if (tooMany <= 0) return;
-    const count = Math.min(this.#lines.length, tooMany + Math.floor(this.#linesMax / 20));
+    const { linesMax, charactersMax } = this.#bounds;
+    if (this.#lines.length <= linesMax && this.#characters <= charactersMax) return;
+    const linesLeft = linesMax - Math.floor(linesMax / 20);
+    const charactersLeft = charactersMax - Math.floor(charactersMax / 20);
+    let count = 0;
+    for (const { text } of this.#lines) {
+      if (this.#lines.length - count <= linesLeft && this.#characters <= charactersLeft) break;
+      this.#characters -= text.length;
+      count += 1;
+    }
     this.#lines.splice(0, count);
     this.#first += count;
+    for (const kind of ['stdout', 'stderr'] as const)
+      if ((this.#open[kind]?.line.number ?? this.#first) < this.#first) delete this.#open[kind];
   }
 }
 
-const escapeSequence =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-OQ-WYZ\\`-~])/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const controlCharacters = /[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]/g;
-/** What looks like a beginning and is longer than this is none. */
-const cutMax = 4096;
+function plainStreams(): Record<Stream, PlainText> {
+  return { stdout: new PlainText(), stderr: new PlainText() };
+}
 
-function withoutEscapes(text: string): { plain: string; cut: string } {
-  const whole = text.replace(escapeSequence, '');
-  const last = whole.lastIndexOf('\x1b');
-  const isCut = last >= 0 && whole.length - last <= cutMax;
-  const plain = isCut ? whole.slice(0, last) : whole;
-  return { plain: plain.replace(controlCharacters, ''), cut: isCut ? whole.slice(last) : '' };
+function withoutLast(text: string): string {
+  return text.slice(0, Math.max(0, cutPlace(text, text.length - 1)));
+}
+
+/**
+ * The same text in memory of its own. Engines keep a piece of a text as a reference to all of it, and a text of
+ * many pieces as all of them: a line would keep the whole output alive that it was cut from.
+ */
+function copyOf(text: string): string {
+  return ` ${text}`.slice(1);
 }

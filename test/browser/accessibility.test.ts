@@ -59,7 +59,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
         expect([name, await axeViolations(page)]).toEqual([name, []]);
         expect([name, await tooWide(page)]).toEqual([name, []]);
       }
-    });
+    }, 600_000);
 
     it('the way in is accessible, by link and by key', async () => {
       const page = await browser.newPage({ colorScheme, viewport });

@@ -7,7 +7,7 @@ const browser = useBrowser();
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster({ apis: 2, workers: 3 });
-}, 120_000);
+});
 afterAll(() => cluster.close());
 
 it('A page on either API sees and steers any job, and goes on when one of each is killed', async () => {
@@ -45,7 +45,7 @@ it('A page on either API sees and steers any job, and goes on when one of each i
   await second.page.getByRole('link', { name: 'New job' }).first().click();
   await second.page.getByLabel('Command', { exact: true }).fill('echo after the deaths');
   await second.page.getByRole('button', { name: 'Run' }).click();
-  await untilStatus(second.page, 'Succeeded', 60_000);
+  await untilStatus(second.page, 'Succeeded');
   expect(await readLog(second.page)).toEqual([[1, 'after the deaths']]);
   await first.page.locator('.connection-waiting').waitFor();
 });

@@ -1,6 +1,8 @@
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBrowser } from '../support/browser-suite.ts';
-import { openSignedIn, readLog, startPageService, untilStatus } from '../support/dashboard.ts';
+import { openSignedIn, readLog, startPageService, untilStatus, untilTerminal } from '../support/dashboard.ts';
+import { withinQuietMs } from '../support/quiet-time.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import type { TestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -12,6 +14,22 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
+/** What shows that a sample does what it is there for. */
+const samples: Record<string, (page: Page) => Promise<void>> = {
+  'Count slowly': (page) => page.locator('.line-text', { hasText: 'line 1' }).waitFor(),
+  'Open a shell': async (page) => {
+    await page.getByText('You are typing here').waitFor();
+    await page.keyboard.type('echo "$((6 * 7)) in a shell"\n');
+    await untilTerminal(page, '\n42 in a shell');
+    await page.keyboard.type('exit\n');
+    await untilStatus(page, 'Succeeded');
+  },
+  'Hear a story': async (page) => {
+    await untilStatus(page, 'Succeeded');
+    await page.locator('.markdown', { hasText: /\w+ \w+ \w+/ }).waitFor();
+  },
+};
+
 /** The issue's own bound. */
 const firstResultMsMax = 10_000;
 
@@ -19,15 +37,15 @@ describe('from the printed link to the first result', () => {
   it('a person comes by clicks', async () => {
     const { ready } = service;
     const page = await browser.newPage();
-    const startedAt = Date.now();
-    await page.goto(String(ready.loginLink));
-    await page.getByRole('button', { name: 'Open LLMMixer' }).click();
-    await page.getByRole('link', { name: 'New job' }).first().click();
-    await page.getByLabel('Command', { exact: true }).fill('echo hello');
-    await page.getByRole('button', { name: 'Run' }).click();
-    await untilStatus(page, 'Succeeded');
-    expect(await readLog(page)).toEqual([[1, 'hello']]);
-    expect(Date.now() - startedAt).toBeLessThan(firstResultMsMax);
+    await withinQuietMs(firstResultMsMax, async () => {
+      await page.goto(String(ready.loginLink));
+      await page.getByRole('button', { name: 'Open LLMMixer' }).click();
+      await page.getByRole('link', { name: 'New job' }).first().click();
+      await page.getByLabel('Command', { exact: true }).fill('echo hello');
+      await page.getByRole('button', { name: 'Run' }).click();
+      await untilStatus(page, 'Succeeded');
+      expect(await readLog(page)).toEqual([[1, 'hello']]);
+    });
     expect(await page.locator('.facts').innerText()).toMatch(/Exit\s+code 0/);
   });
 
@@ -46,14 +64,29 @@ describe('from the printed link to the first result', () => {
     expect(await readLog(page)).toEqual([[1, 'hello from the keys']]);
   });
 
-  it('runs each sample of an empty list with one click', async () => {
+  it.each(Object.entries(samples))(
+    'runs the sample "%s" of an empty list with one click',
+    async (name, works) => {
+      const empty = await startPageService({ redisUrl: await emptyDatabase(1) });
+      try {
+        const page = await browser.newPage();
+        await page.goto(String(empty.ready.loginLink));
+        await page.getByRole('button', { name: 'Open LLMMixer' }).click();
+        await page.getByRole('button', { name }).click();
+        await works(page);
+      } finally {
+        await empty.close();
+      }
+    },
+  );
+
+  it('finds no sample that is not run here', async () => {
     const empty = await startPageService({ redisUrl: await emptyDatabase(1) });
     try {
       const page = await browser.newPage();
-      await page.goto(String(empty.ready.loginLink));
-      await page.getByRole('button', { name: 'Open LLMMixer' }).click();
-      await page.getByRole('button', { name: /Count slowly/ }).click();
-      await page.locator('.line-text', { hasText: 'line 1' }).waitFor();
+      await openSignedIn(page, '/', empty);
+      await page.locator('.samples').waitFor();
+      expect(await page.locator('.samples strong').allInnerTexts()).toEqual(Object.keys(samples));
     } finally {
       await empty.close();
     }

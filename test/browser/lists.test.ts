@@ -97,8 +97,10 @@ describe('the list of jobs', () => {
   });
 
   it('is walked through with j and k, and opened with Enter', async () => {
+    for (let count = 0; count < 4; count += 1)
+      await service.submit({ type: 'command', shell: `echo ${count}`, delayMs: 600_000, tags: ['walked'] });
     const page = await browser.newPage();
-    await openSignedIn(page, '/?tag=many', service);
+    await openSignedIn(page, '/?tag=walked', service);
     await page.locator('a.row').first().waitFor();
     for (const key of ['j', 'j', 'j', 'k']) await page.keyboard.press(key);
     const second = await page.locator('a.row').nth(1).getAttribute('href');

@@ -52,14 +52,52 @@ describe('a log that grows', () => {
     await writeFile(join(folder, 'go-1'), '');
     await page.locator('.line-text', { hasText: /^then 50$/ }).waitFor();
     await page.locator('.log-lines').hover();
-    await page.mouse.wheel(0, -1500);
-    await until(async () => !(await page.getByLabel('Follow').isChecked()), 'it is no longer followed');
+    await until(async () => {
+      await page.mouse.wheel(0, -1500);
+      return !(await page.getByLabel('Follow').isChecked());
+    }, 'it is no longer followed');
     await writeFile(join(folder, 'go-2'), '');
     await untilStatus(page, 'Succeeded');
     expect(await page.locator('.line-text', { hasText: /^late 50$/ }).count()).toBe(0);
     await page.getByRole('button', { name: 'Jump to latest (50 new)' }).click();
     await page.locator('.line-text', { hasText: /^late 50$/ }).waitFor();
     expect(await page.getByLabel('Follow').isChecked()).toBe(true);
+  });
+});
+
+describe('a log that grows beyond what a page holds', () => {
+  it('shows the newest, and keeps the place of who reads what is still there', async () => {
+    const page = await browser.newPage();
+    const { id } = await service.submit({
+      type: 'command',
+      shell: 'seq 99000; until [ -e go-3 ]; do sleep 0.05; done; seq 99001 103000',
+      cwd: folder,
+    });
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await page.locator('.line-text', { hasText: /^99000$/ }).waitFor();
+    const lines = page.locator('.log-lines');
+    await lines.evaluate((element) => element.scrollTo(0, element.scrollHeight / 2));
+    const place = () =>
+      lines.evaluate((scroller) => {
+        const top = scroller.getBoundingClientRect().top;
+        const line = [...scroller.querySelectorAll('.line')].find(
+          (each) => each.getBoundingClientRect().bottom > top,
+        );
+        return [line?.textContent, (line?.getBoundingClientRect().top ?? 0) - top];
+      });
+    await page.locator('.line-text', { hasText: /^49500$/ }).waitFor();
+    const before = await place();
+    await writeFile(join(folder, 'go-3'), '');
+    await page.getByText('103,000 lines').waitFor();
+    await page.getByText('are no longer shown').waitFor();
+    expect(await place()).toEqual(before);
+    await page.getByRole('button', { name: 'Jump to latest (4,000 new)' }).click();
+    await page.locator('.line-text', { hasText: /^103000$/ }).waitFor();
+    await lines.evaluate((element) => element.scrollTo(0, 0));
+    await until(
+      async () => Number((await place())[0]?.toString().slice(0, 4)) > 0,
+      'the first line is shown',
+    );
   });
 });
 

@@ -1,7 +1,9 @@
+import type { JSHandle, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobSubmission } from '../../src/contract/job.ts';
 import { useBrowser } from '../support/browser-suite.ts';
 import { openSignedIn, startPageService, untilStatus } from '../support/dashboard.ts';
+import { withinQuietMs } from '../support/quiet-time.ts';
 import type { TestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -16,19 +18,14 @@ describe('a prompt on the page', () => {
   it('is answered piece by piece, and whole at the end', async () => {
     const page = await browser.newPage();
     await openSignedIn(page, '/new?type=prompt', service);
-    await page.getByLabel('Model').fill('demo/story');
-    await page.getByLabel('Prompt', { exact: true }).fill('Tell me a story');
+    // The first model is filled in as soon as the models are known.
+    await until(async () => (await page.getByLabel('Model').inputValue()) !== '', 'a model is chosen');
+    await page.getByLabel('Model').fill('demo/echo');
+    await page.getByLabel('Prompt', { exact: true }).fill('Tell me a story, long or short. '.repeat(40));
+    const lengths = await lengthsOfAnswer(page);
     await page.getByRole('button', { name: 'Ask' }).click();
-    const lengths = new Set<number>();
-    await until(async () => {
-      const text = await page
-        .locator('.answer')
-        .innerText({ timeout: 1000 })
-        .catch(() => '');
-      lengths.add(text.length);
-      return (await page.locator('.job-state').innerText()).includes('Succeeded');
-    }, 'the prompt has succeeded');
-    expect(lengths.size).toBeGreaterThan(5);
+    await untilStatus(page, 'Succeeded');
+    expect(await lengths.evaluate(({ size }) => size)).toBeGreaterThan(5);
     const id = page.url().split('/').at(-1);
     const job = await (await service.request(`/v1/jobs/${id}`)).json();
     const shown = (await page.locator('.markdown').innerText()).replaceAll(/\s+/g, ' ').trim();
@@ -63,13 +60,27 @@ describe('a prompt on the page', () => {
   });
 });
 
+/** Every length that the answer on the page will have had. */
+function lengthsOfAnswer(page: Page): Promise<JSHandle<Set<number>>> {
+  return page.evaluateHandle(() => {
+    const lengths = new Set<number>();
+    const look = () => lengths.add(document.querySelector('.answer')?.textContent?.length ?? 0);
+    new MutationObserver(look).observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
+    return lengths;
+  });
+}
+
 describe('Cancel on the page', () => {
   /** The issue's own bound; measured are some 100 ms. */
   const endMsMax = 2000;
   const kinds: Record<string, JobSubmission> = {
     'a command': { type: 'command', shell: 'echo started; sleep 600' },
     'a terminal': { type: 'command', shell: 'echo started; sleep 600', interactive: true },
-    'a prompt': { type: 'prompt', model: 'demo/story', prompt: 'Tell me '.repeat(50) },
+    'a prompt': { type: 'prompt', model: 'demo/echo', prompt: 'Tell me '.repeat(5000) },
     'a job that waits': { type: 'command', shell: 'true', delayMs: 600_000 },
   };
   for (const [name, submission] of Object.entries(kinds)) {
@@ -78,10 +89,10 @@ describe('Cancel on the page', () => {
       const page = await browser.newPage();
       await openSignedIn(page, `/jobs/${id}`, service);
       await untilStatus(page, submission.delayMs === undefined ? 'Running' : 'Delayed');
-      const clickedAt = Date.now();
-      await page.getByRole('button', { name: 'Cancel' }).click();
-      await untilStatus(page, 'Cancelled', endMsMax * 5);
-      expect(Date.now() - clickedAt).toBeLessThan(endMsMax);
+      await withinQuietMs(endMsMax, async () => {
+        await page.getByRole('button', { name: 'Cancel' }).click();
+        await untilStatus(page, 'Cancelled');
+      });
     });
   }
 });

@@ -40,7 +40,7 @@ beforeAll(async () => {
   const ready = (container: Container) => () =>
     container.output().includes('is ready') || container.child.exitCode !== null;
   for (const each of [api, ...workers]) {
-    await until(ready(each), 'the container is ready', 40_000);
+    await until(ready(each), 'the container is ready', 120_000);
     // Neither a refusal nor a warning, such as of a variable that does nothing.
     expect(
       each
@@ -49,7 +49,7 @@ beforeAll(async () => {
         .filter((line) => line !== '' && !line.startsWith('{"level":30')),
     ).toEqual([]);
   }
-}, 180_000);
+}, 600_000);
 
 afterAll(async () => {
   await Promise.all([api, ...(workers ?? [])].map((each) => each?.stop()));
@@ -134,7 +134,7 @@ function redisHealth(): Promise<number> {
   expect(kind).toBe('CMD-SHELL');
   const env = { PATH: `${redis.toolFolder}:/usr/bin:/bin` };
   return new Promise((resolve) => {
-    execFile('/bin/sh', ['-c', check], { env, timeout: 20_000 }, (error) =>
+    execFile('/bin/sh', ['-c', check], { env, timeout: 60_000 }, (error) =>
       resolve(error === null ? 0 : Number(error.code)),
     );
   });

@@ -45,7 +45,7 @@ export function startContainer(image: Image, service: ComposeService, network: N
     errors: () => errors,
     checkHealth: async () => {
       const [check = '', ...words] = [...walls(image, service), ...image.healthcheck];
-      const options = { cwd: image.workdir, env: environment, timeout: 20_000 };
+      const options = { cwd: image.workdir, env: environment, timeout: 60_000 };
       return promisify(execFile)(check, words, options).then(
         () => 0,
         ({ code }) => Number(code ?? 1),

@@ -62,7 +62,7 @@ beforeAll(async () => {
     }),
   );
   client = createClient({ baseUrl: `http://127.0.0.1:${port}`, key });
-}, 120_000);
+});
 
 afterAll(async () => {
   await Promise.all(running.map((each) => each.stop()));
@@ -238,7 +238,7 @@ describe('a Redis with the ACL of the page', () => {
     execFileSync('sh', ['-ec', blockWith('--rdb')], {
       cwd: redis.folder,
       env: tools,
-      timeout: 20_000,
+      timeout: 60_000,
       stdio: 'pipe',
     });
     const [start = '', log = ''] = blockWith('redis-server').split('\n');

@@ -53,7 +53,7 @@ export async function startScript(
     await closing;
   };
   try {
-    await until(() => ready.test(output) || closed, `the script says ${ready}`, 60_000);
+    await until(() => ready.test(output) || closed, `the script says ${ready}`, 120_000);
     if (!ready.test(output)) throw new Error(`The script ended: ${output}`);
   } catch (error) {
     await stop();

@@ -109,7 +109,7 @@ async function carryOutRun(
     .replaceAll(' /data', ` ${join(folder, 'data')}`)
     .replaceAll('/usr/local', headersFolder())
     .replaceAll(/--(owner|group)=\d+/g, (whole) => (process.getuid?.() === 0 ? whole : ''));
-  await run('sh', ['-ec', here], { cwd: workdir, env: plainEnvironment(), timeout: 120_000 });
+  await run('sh', ['-ec', here], { cwd: workdir, env: plainEnvironment(), timeout: 300_000 });
 }
 
 /** What `include/node` is below `/usr/local` in the base: the headers of the Node that came with the tests. */

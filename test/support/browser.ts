@@ -24,6 +24,9 @@ export const otherHostName = 'llmmixer.test';
 export const wide = { width: 1280, height: 800 };
 export const narrow = { width: 390, height: 844 };
 
+/** How long the page may take for what must come. */
+const waitMsMax = 60_000;
+
 export async function startBrowser(): Promise<TestBrowser> {
   const home = await mkdtemp(join(tmpdir(), 'llmmixer-browser-'));
   const { browser, pid } = await launch(home).catch(async (error) => {
@@ -41,6 +44,7 @@ export async function startBrowser(): Promise<TestBrowser> {
         timezoneId: 'UTC',
         ...options,
       });
+      context.setDefaultTimeout(waitMsMax);
       return context.newPage();
     },
     async close() {

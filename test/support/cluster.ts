@@ -198,7 +198,7 @@ async function live(
   const life = startLlmmixer({ ...launch, command: [command] });
   const said = () => readyLines[command].exec(life.output())?.[1];
   const settled = () => said() !== undefined || life.child.exitCode !== null;
-  await until(settled, `the ${command} is ready`, 60_000).catch(() => undefined);
+  await until(settled, `the ${command} is ready`, 120_000).catch(() => undefined);
   const found = said();
   if (found !== undefined) return { life, said: found };
   await life.end('SIGKILL');

@@ -33,8 +33,8 @@ export async function untilLive(page: Page): Promise<void> {
   await page.locator('.connection-live').waitFor();
 }
 
-export async function untilStatus(page: Page, word: string, timeout = 20_000): Promise<void> {
-  await page.locator('.job-state .status', { hasText: word }).waitFor({ timeout });
+export async function untilStatus(page: Page, word: string): Promise<void> {
+  await page.locator('.job-state .status', { hasText: word }).waitFor();
 }
 
 /** The part of the page that shows a job does not come before this is let go. */

@@ -60,7 +60,7 @@ export function startLlmmixer(options: {
       await until(
         () => output().includes('JOB_ID/events') || child.exitCode !== null,
         'llmmixer up is ready',
-        60_000,
+        120_000,
       );
       const address = /http:\/\/[^/\s]+/.exec(output())?.[0];
       if (address === undefined) throw new Error(`llmmixer up did not start: ${output()}${heard.errors}`);
