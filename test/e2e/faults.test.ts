@@ -65,7 +65,7 @@ describe('when the worker is killed', () => {
     expect(await up.finished(prompt.id)).toMatchObject({ status: 'succeeded', attempt: 2 });
     expect(textOf(afterReset)).toBe(words(600));
     expect((await up.get(prompt.id)).result).toMatchObject({ text: words(600) });
-  }, 120_000);
+  });
 });
 
 describe('when the API is killed', () => {
