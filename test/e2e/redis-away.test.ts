@@ -44,7 +44,9 @@ describe('while Redis hangs', () => {
       shell: 'head -c 60000000 /dev/zero | tr "\\0" x; echo',
       idleTimeoutMs: 5000,
     });
-    await expect.poll(async () => (await service.events(id)).length, { timeout: 20_000 }).toBeGreaterThan(2);
+    // One page: who reads to the end of a log that grows as fast as it is read comes to none.
+    const begun = async () => (await (await service.request(`/v1/jobs/${id}/events?limit=3`)).json()).events;
+    await expect.poll(begun).toHaveLength(3);
     await redis.kill('SIGSTOP');
     await new Promise((resolve) => setTimeout(resolve, 8000));
     await redis.kill('SIGCONT');
