@@ -147,6 +147,12 @@ describe('a command over pipes', () => {
     expect(await service.finished(id)).toMatchObject({ status: 'failed', result: { signal: 'SIGTERM' } });
   });
 
+  it('succeeds when it ends by itself, and what it leaves behind is ended', async () => {
+    const { job } = await service.run({ type: 'command', shell: "(trap '' TERM HUP; sleep 600) & exit 0" });
+    expect(job).toMatchObject({ status: 'succeeded', result: { exitCode: 0 } });
+    expect(processesOf(job.id)).toEqual([]);
+  });
+
   it('tries again as often as it may, and tells of each attempt', async () => {
     const file = join(root, 'tried');
     const { job, events } = await service.run({
@@ -273,15 +279,6 @@ describe('stopping a command', () => {
       data: { reason: 'enough', by: 'key:test' },
     });
     expect((await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' })).status).toBe(200);
-  });
-
-  it('is no failure of one that has ended by itself, whose leftovers alone are ended', async () => {
-    const { job } = await service.run({
-      type: 'command',
-      shell: "(trap '' TERM HUP; sleep 600) & exit 0",
-    });
-    expect(job).toMatchObject({ status: 'succeeded', result: { exitCode: 0 } });
-    expect(processesOf(job.id)).toEqual([]);
   });
 
   it('ends one that runs for too long, or is silent for too long', async () => {
