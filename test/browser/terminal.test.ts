@@ -134,6 +134,24 @@ describe('the terminal on the page', () => {
     },
   );
 
+  it('gives a slow program all of a paste that is larger than what may wait', async () => {
+    const lines = 4000;
+    const shell = `stty -echo; echo ready; for i in $(seq ${lines}); do read -r line || exit 1; done; echo "last <$line>"`;
+    const { id } = await service.submit({ type: 'command', shell, interactive: true });
+    const page = await browser.newPage();
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await untilTerminal(page, 'ready');
+    await page.getByRole('button', { name: 'Take control' }).click();
+    const paste = Array.from({ length: lines }, (_, index) => `${'x'.repeat(40)} ${index + 1}\n`).join('');
+    await page.locator('.terminal textarea').evaluate((field, text) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', text);
+      field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    }, paste);
+    await untilTerminal(page, `last <${'x'.repeat(40)} ${lines}>`);
+    await untilStatus(page, 'Succeeded');
+  });
+
   it('answers no question of the program, so that a viewer never types', async () => {
     const ask =
       'stty -echo; printf \'\\033[c\\033[>c\\033[6n\\033]11;?\\007\\033[?2026$p\'; echo asked; read -r line; echo "read <$line>"';

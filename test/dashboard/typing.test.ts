@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTyping } from '../../dashboard/terminal/typing.ts';
+import { ClientProblem } from '../../src/client/problem.ts';
+import { problem } from '../../src/contract/problem.ts';
+import { until } from '../support/until.ts';
 
 type Input = Parameters<Parameters<typeof createTyping>[0]>[0];
 
@@ -43,6 +46,26 @@ describe('what is typed', () => {
       typing.text('d');
     });
     expect(inputs).toEqual([{ text: 'a' }, { text: 'bc' }, { base64: '/w==' }, { text: 'd' }]);
+  });
+
+  it('waits for a program that reads slowly, and then goes on in order', async () => {
+    const full = new ClientProblem(problem('input_overflow', 'Too much waits.'));
+    const inputs: Input[] = [];
+    let refusals = 2;
+    const typing = createTyping(
+      async (input) => {
+        refusals -= 1;
+        if (refusals >= 0) throw full;
+        inputs.push(input);
+      },
+      (error) => {
+        throw error;
+      },
+    );
+    typing.text('first');
+    typing.binary('\xff');
+    await until(() => inputs.length === 2, 'both were taken');
+    expect(inputs).toEqual([{ text: 'first' }, { base64: '/w==' }]);
   });
 
   it('is forgotten behind what was refused, which is told', async () => {
