@@ -136,7 +136,7 @@ describe('the terminal on the page', () => {
 
   it('gives a slow program all of a paste that is larger than what may wait', async () => {
     const lines = 4000;
-    const shell = `stty -echo; echo ready; for i in $(seq ${lines}); do read -r line || exit 1; done; echo "last <$line>"`;
+    const shell = `stty -echo; echo ready; sleep 3; for i in $(seq ${lines}); do read -r line || exit 1; done; echo "last <$line>"`;
     const { id } = await service.submit({ type: 'command', shell, interactive: true });
     const page = await browser.newPage();
     await openSignedIn(page, `/jobs/${id}`, service);
