@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await up.end('SIGTERM');
-  rmSync(dataDir, { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 });
 });
 
 /** A line of README as it stands there, but for the places where this run keeps its things. */

@@ -179,7 +179,7 @@ it('a test fails when something went wrong on its page, and only then', async ()
     env: { PATH, HOME, XDG_CACHE_HOME },
   }).catch(() => {});
   const { testResults } = JSON.parse(await readFile(report, 'utf8'));
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 20 });
   const outcomes = testResults[0].assertionResults.map(
     (each: { title: string; status: string; failureMessages: string[] }) => [
       each.title,

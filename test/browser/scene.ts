@@ -96,7 +96,7 @@ export async function startScene(redisUrl: string): Promise<Scene> {
     close: async () => {
       await service.close();
       await provider.close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

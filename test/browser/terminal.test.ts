@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await service.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
 });
 
 const vim = ['/usr/bin/vim', '/usr/local/bin/vim', '/bin/vim'].find(existsSync);

@@ -114,7 +114,7 @@ describe('following jobs over a live link', () => {
 
   it('gives every one of thousands of lines once and in order, over more than 25 connections', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llmmixer-live-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    onTestFinished(() => rmSync(folder, { recursive: true, maxRetries: 20 }));
     const enough = join(folder, 'enough');
     const { id } = await service.submit({
       type: 'command',

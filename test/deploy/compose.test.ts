@@ -118,7 +118,7 @@ describe('Dockerfile', () => {
     const programs = ['bash', 'script', 'setsid'];
     const buildOn = (present: string[]) => {
       const base = mkdtempSync(join(tmpdir(), 'llmmixer-base-'));
-      onTestFinished(() => rmSync(base, { recursive: true }));
+      onTestFinished(() => rmSync(base, { recursive: true, maxRetries: 20 }));
       for (const name of present) writeFileSync(join(base, name), '', { mode: 0o755 });
       const { status, stdout } = spawnSync('/bin/sh', ['-c', check], {
         env: { PATH: base },

@@ -68,7 +68,7 @@ afterAll(async () => {
   await Promise.all(running.map((each) => each.stop()));
   operator?.disconnect();
   await redis?.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
 });
 
 async function follow(job: string): Promise<JobEvent[]> {

@@ -63,7 +63,7 @@ export async function makeImage(): Promise<Image> {
     healthcheck: execForm((textsOf(image, 'HEALTHCHECK')[0] ?? '').replace(/^.*?CMD /, '')),
     uid: isRoot ? uid : (process.getuid?.() ?? 0),
     gid: isRoot ? gid : (process.getgid?.() ?? 0),
-    remove: () => rm(place, { recursive: true, force: true }),
+    remove: () => rm(place, { recursive: true, force: true, maxRetries: 20 }),
   };
 }
 

@@ -55,7 +55,7 @@ export async function startTcpRedis(settings: (folder: string) => Promise<string
     toolFolder,
     close: async () => {
       await endByPid(child);
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await service.close();
-  rmSync(root, { recursive: true });
+  rmSync(root, { recursive: true, maxRetries: 20 });
 });
 
 const status = async (id: string): Promise<JobStatus> =>

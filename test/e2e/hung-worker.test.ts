@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await service.stop();
-  rmSync(root, { recursive: true });
+  rmSync(root, { recursive: true, maxRetries: 20 });
 });
 
 describe('a worker that hangs past its lease', () => {

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await cluster?.close();
-  rmSync(signs, { recursive: true, force: true });
+  rmSync(signs, { recursive: true, force: true, maxRetries: 20 });
 });
 
 const count = (events: readonly JobEvent[], type: string) =>
@@ -260,7 +260,7 @@ describe('llmmixer up with LLMMIXER_WORKERS', () => {
     });
     onTestFinished(async () => {
       await up.end('SIGTERM');
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 });
     });
     const { address, key } = await up.ready();
     const answer = await fetch(`${address}/v1/workers`, { headers: { authorization: `Bearer ${key}` } });

@@ -106,7 +106,7 @@ describe('a worker that is stopped while an attempt', () => {
       await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
     } finally {
       worker.child.kill('SIGKILL');
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 });
     }
   });
 });

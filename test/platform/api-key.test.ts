@@ -10,7 +10,7 @@ beforeEach(async () => {
   parent = await mkdtemp(join(tmpdir(), 'llmmixer-key-'));
   dataDir = join(parent, 'data');
 });
-afterEach(() => rm(parent, { recursive: true, force: true }));
+afterEach(() => rm(parent, { recursive: true, force: true, maxRetries: 20 }));
 
 test('a configured key is used and nothing is written', async () => {
   expect(await ensureApiKey({ dataDir, configured: 'chosen' })).toEqual({ key: 'chosen', file: null });

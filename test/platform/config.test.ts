@@ -10,7 +10,7 @@ let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'llmmixer-config-'));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
 
 test('an empty environment is a whole configuration, and empty variables count as absent', () => {
   const empty = Object.fromEntries(configVariableNames.map((name) => [name, '']));

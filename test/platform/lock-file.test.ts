@@ -13,7 +13,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'llmmixer-lock-'));
   path = join(folder, 'lock');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
 
 test('the work of many never overlaps, also when the lock of a dead holder stands first', async () => {
   await writeFile(path, '999999999-1 left-by-a-crash');

@@ -34,7 +34,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const thing of open.reverse()) await thing.close();
-  await rm(dataDir, { recursive: true, force: true });
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
 });
 
 test('starts a Redis that only its user can reach, keeps every change and evicts nothing', async () => {

@@ -31,7 +31,7 @@ const children = new Set<ChildProcess>();
 afterEach(async () => {
   for (const child of children) child.kill('SIGKILL');
   children.clear();
-  await rm(root, { recursive: true, force: true });
+  await rm(root, { recursive: true, force: true, maxRetries: 20 });
 });
 
 test('a fresh clone is installed in three steps, the last with the headers that the second brought', async () => {
@@ -254,7 +254,7 @@ test('a service without the sources of the page, or without its builder, starts 
   const without = await bootstrap();
   expect(without.output).toBe('our node runs src/main.ts up\n');
   expect(without.errors).toContain('could not be run');
-  await rm(join(root, 'dashboard'), { recursive: true });
+  await rm(join(root, 'dashboard'), { recursive: true, maxRetries: 20 });
   expect((await bootstrap()).output).toBe('our node runs src/main.ts up\n');
 });
 

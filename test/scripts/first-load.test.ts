@@ -12,7 +12,7 @@ let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'llmmixer-page-'));
 });
-afterEach(() => rm(root, { recursive: true, force: true }));
+afterEach(() => rm(root, { recursive: true, force: true, maxRetries: 20 }));
 
 test('the page of this repository is built and its first load is within the limit', async () => {
   const { failed, said } = await build(repository);

@@ -40,7 +40,7 @@ export async function bundledBrowser(cacheDir: string): Promise<BrowserProgram> 
 
 async function unpack(folder: string, dejavuFolder: string): Promise<void> {
   const draft = `${folder}.draft`;
-  await rm(draft, { recursive: true, force: true });
+  await rm(draft, { recursive: true, force: true, maxRetries: 20 });
   await mkdir(draft, { recursive: true });
   // By the name of that system the package unpacks its libraries too.
   const env = { PATH: process.env.PATH, TMPDIR: draft, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x' };

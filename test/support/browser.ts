@@ -30,7 +30,7 @@ const waitMsMax = 60_000;
 export async function startBrowser(): Promise<TestBrowser> {
   const home = await mkdtemp(join(tmpdir(), 'llmmixer-browser-'));
   const { browser, pid } = await launch(home).catch(async (error) => {
-    await rm(home, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true, maxRetries: 20 });
     throw error;
   });
   return {
@@ -51,7 +51,7 @@ export async function startBrowser(): Promise<TestBrowser> {
       const family = await identities([pid, ...(await descendants(pid)).map((each) => each.pid)]);
       await browser.close();
       await untilGone(pid, family);
-      await rm(home, { recursive: true, force: true });
+      await rm(home, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

@@ -72,7 +72,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const close: Cluster['close'] = async () => {
     await Promise.all([...apis, ...workers].map((each) => each.stop()));
     await redis.close();
-    await rm(root, { recursive: true, force: true });
+    await rm(root, { recursive: true, force: true, maxRetries: 20 });
   };
   const starts = await Promise.allSettled([
     ...Array.from({ length: options.apis ?? 2 }, () => addApi()),

@@ -61,7 +61,7 @@ export async function startTestRedis(): Promise<TestRedis> {
     async close() {
       // Also one that a test has stopped or killed before.
       if ((await processIdentity(pid)) !== null) await kill('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

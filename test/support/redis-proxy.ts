@@ -82,7 +82,7 @@ export async function startRedisProxy(redisUrl: string): Promise<RedisProxy> {
     },
     close: async () => {
       await cut();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

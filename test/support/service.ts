@@ -137,7 +137,7 @@ export async function startService(
   };
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 });
   };
   return {
     baseUrl,

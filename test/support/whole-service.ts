@@ -63,7 +63,7 @@ export async function startWholeService(environment: Record<string, string> = {}
     },
     stop: async () => {
       await up.end('SIGTERM');
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

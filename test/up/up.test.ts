@@ -26,7 +26,7 @@ afterEach(async () => {
   for (const { child, end } of started)
     if (child.exitCode === null && child.signalCode === null) await end('SIGTERM');
   await until(async () => (await ours()).length === 0, 'nothing of the test is left running');
-  await rm(dataDir, { recursive: true, force: true });
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
 });
 
 test('up prints one block whose curl lines work as they are, and SIGINT leaves nothing running', async () => {

@@ -19,7 +19,7 @@ let dataDir: string;
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-run-command-'));
 });
-afterEach(() => rmSync(dataDir, { recursive: true }));
+afterEach(() => rmSync(dataDir, { recursive: true, maxRetries: 20 }));
 
 it('a timeout comes too late for a command that has ended, though its leftovers have not', async () => {
   const ended: CommandExit = { exitCode: 0, signal: null };

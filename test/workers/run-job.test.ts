@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(() => {
   connection.close();
   subscriber.disconnect();
-  rmSync(services.dataDir, { recursive: true });
+  rmSync(services.dataDir, { recursive: true, maxRetries: 20 });
 });
 
 const idleTimeoutMs = 3000;

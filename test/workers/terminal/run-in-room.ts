@@ -33,7 +33,7 @@ export function toolsWith(options: Partial<TerminalToolsOptions> = {}): Terminal
 /** A folder that is gone after the test. */
 export function freshFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'terminal-room-')));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20 }));
   return folder;
 }
 
