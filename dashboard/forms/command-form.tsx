@@ -3,6 +3,7 @@ import type { CommandSpec, CommandSubmission } from '../../src/contract/job.ts';
 import { ArgumentsField } from './arguments-field.tsx';
 import { type CommandDraft, readCommand, startCommand } from './command-draft.ts';
 import { CommandOptions } from './command-options.tsx';
+import type { DraftProps } from './draft-props.ts';
 import { Field, type FieldErrors, OtherErrors } from './field.tsx';
 import { focusFirst } from './focus-first.ts';
 import { SendRow } from './send-row.tsx';
@@ -13,13 +14,6 @@ interface CommandFormProps {
   errors: FieldErrors;
   busy: boolean;
   send(submission: CommandSubmission): void;
-}
-
-/** Part of a form: what it shows, what is wrong with it, and what changes it. */
-export interface DraftProps<Draft> {
-  draft: Draft;
-  errors: FieldErrors;
-  change(part: Partial<Draft>): void;
 }
 
 const shown = ['/shell', '/argv', '/cwd', '/env', '/secrets', '/timeoutMs', '/tags'];
@@ -66,28 +60,21 @@ export function CommandForm({ source, errors, busy, send }: CommandFormProps) {
   );
 }
 
+const ways = [
+  ['shell', 'By a shell'],
+  ['argv', 'Program and arguments'],
+] as const;
+
 function WayChoice({ draft, change }: DraftProps<CommandDraft>) {
   return (
     <fieldset class="choice">
       <legend>How it is run</legend>
-      <label>
-        <input
-          type="radio"
-          name="way"
-          checked={draft.way === 'shell'}
-          onChange={() => change({ way: 'shell' })}
-        />
-        By a shell
-      </label>
-      <label>
-        <input
-          type="radio"
-          name="way"
-          checked={draft.way === 'argv'}
-          onChange={() => change({ way: 'argv' })}
-        />
-        Program and arguments
-      </label>
+      {ways.map(([way, words]) => (
+        <label key={way}>
+          <input type="radio" name="way" checked={draft.way === way} onChange={() => change({ way })} />
+          {words}
+        </label>
+      ))}
     </fieldset>
   );
 }

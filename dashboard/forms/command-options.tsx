@@ -1,5 +1,5 @@
 import type { CommandDraft } from './command-draft.ts';
-import type { DraftProps } from './command-form.tsx';
+import type { DraftProps } from './draft-props.ts';
 import { Field } from './field.tsx';
 import { TagsField } from './tags-field.tsx';
 import { VariablesField } from './variables-field.tsx';

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { PromptSpec } from '../../src/contract/job.ts';
-import type { DraftProps } from './command-form.tsx';
+import type { DraftProps } from './draft-props.ts';
 import { Field, type FieldErrors, OtherErrors } from './field.tsx';
 import { focusFirst } from './focus-first.ts';
 import { ModelField } from './model-field.tsx';
