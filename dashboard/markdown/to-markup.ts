@@ -6,7 +6,10 @@ const marked = new Marked({
   async: false,
   renderer: {
     // Raw HTML is shown as what it is, text: a model writes `vector<int>` and means that.
-    html: ({ text, block }) => (block ? `<p>${asText(text)}</p>` : asText(text)),
+    html: ({ text, block }) => (block ? `<pre>${asText(text)}</pre>` : asText(text)),
+    // Neither a control that does nothing, nor a picture from elsewhere; but what they say.
+    checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
+    image: ({ href, text }) => `<a href="${asText(href)}">${asText(text || href)}</a>`,
     // Whatever level a model begins at, it is below the heading of the page.
     heading({ tokens }) {
       return `<h2>${this.parser.parseInline(tokens)}</h2>`;
@@ -45,5 +48,9 @@ DOMPurify.addHook('afterSanitizeAttributes', (node) => {
 });
 
 function asText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }

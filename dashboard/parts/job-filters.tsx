@@ -78,14 +78,19 @@ function Search({ query, change }: JobFiltersProps) {
   // Who has gone on to another page is not called back, even while that page is still being fetched.
   const { path } = useLocation();
   useEffect(() => () => clearTimeout(timer.current), [path]);
-  // Another address, such as by Back, brings another text, but not into a field that is being written in.
+  // Another address, such as by Back, brings another text; what was written here brought the address.
+  const written = useRef(query.q ?? '');
   useEffect(() => {
-    if (document.activeElement !== field.current) setText(query.q ?? '');
+    const q = query.q ?? '';
+    if (q === written.current) return;
+    written.current = q;
+    setText(q);
   }, [query.q]);
   const settle = (q: string) => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => {
       const { q: _, ...rest } = newest.current;
+      written.current = q;
       change(q === '' ? rest : { ...rest, q });
     }, settleMs);
   };

@@ -1,6 +1,6 @@
 import { jobIdPattern } from '../contract/job-id.ts';
 import { limits } from '../contract/limits.ts';
-import type { Problem } from '../contract/problem.ts';
+import type { Problem, ProblemCode } from '../contract/problem.ts';
 import type { Line, Question } from './live-connection.ts';
 import { mayHaveArrived, notAccepted, notAJobId, notValid, tooLarge, tooMuchHeld } from './live-problem.ts';
 import { ClientProblem } from './problem.ts';
@@ -31,8 +31,8 @@ type Lane = { held: Held[]; busy: boolean };
  * the connection, and what came behind it must not be carried out first. Typing that waits is joined
  * meanwhile, and of sizes that wait the last counts, so nothing falls behind on a slow line.
  *
- * A refusal takes along what waits behind it, which makes no sense without it. Only `outcome_unknown` is
- * no refusal: the same message is sent again.
+ * A refusal takes along what waits behind it, which makes no sense without it. That the storage is away, or that
+ * nobody knows what became of a message, is no refusal: the same message is sent again until that is over.
  */
 export class Outbox {
   readonly #nextId: () => string;
@@ -99,7 +99,7 @@ export class Outbox {
     lane.busy = true;
     first.sent = true;
     line.ask(first.message, (problem) => {
-      if (problem?.code === 'outcome_unknown') {
+      if (problem !== null && passing.includes(problem.code)) {
         line.later(() => {
           lane.busy = false;
           this.#sendNext(key, lane);
@@ -135,6 +135,9 @@ export class Outbox {
     return isFull ? tooMuchHeld(job) : null;
   }
 }
+
+/** What keys that were typed may wait out: a person cannot type a lost one again where it was. */
+const passing: readonly ProblemCode[] = ['outcome_unknown', 'redis_unavailable'];
 
 /** At the end of the lane, or as a part of what waits there. */
 function add({ held }: Lane, added: Held): void {

@@ -58,6 +58,18 @@ describe('the list of jobs', () => {
     await page.getByText('No job fits these filters.').waitFor();
   });
 
+  it('says in the search field what is searched for, also when one goes Back while writing there', async () => {
+    const page = await browser.newPage();
+    await openSignedIn(page, '/', service);
+    await page.getByRole('link', { name: 'Succeeded', exact: true }).click();
+    const field = page.getByLabel('Search in commands and prompts');
+    await field.fill('needle');
+    await page.waitForURL('**/?status=succeeded&q=needle');
+    await page.goBack();
+    await until(async () => (await field.inputValue()) === '', 'the field is empty again');
+    expect(new URL(page.url()).search).toBe('');
+  });
+
   it('applies a search and a filter that are set within a moment', async () => {
     const page = await browser.newPage();
     await openSignedIn(page, '/', service);

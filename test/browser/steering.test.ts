@@ -41,6 +41,9 @@ describe('a prompt on the page', () => {
       '[bad](javascript:document.title="owned") [good](https://example.com/)',
       '<form action="/v1/session"><input name="key"></form><iframe src="/"></iframe><style>body{display:none}</style>',
       'Use vector<int>, then <title> and the end.',
+      '- [x] done\n- [ ] open',
+      '![a picture](https://example.com/a.png) ![bad](javascript:x)',
+      '<config>\n  two lines\n</config>',
     ].join('\n\n');
     const { job } = await service.run({ type: 'prompt', model: 'demo/echo', prompt: evil });
     const page = await browser.newPage();
@@ -52,10 +55,12 @@ describe('a prompt on the page', () => {
     expect(await answer.innerText()).toContain('<script>document.title = "owned"</script>');
     expect(await answer.innerText()).toContain('Use vector<int>, then <title> and the end.');
     expect(await answer.locator('script, img, form, input, iframe, style, [onclick]').count()).toBe(0);
+    expect(await answer.innerText()).toMatch(/☑ done\s+☐ open/);
+    expect(await answer.innerText()).toContain('<config>\n  two lines\n</config>');
     const links = await answer
       .locator('a[href]')
       .evaluateAll((all) => all.map((link) => link.getAttribute('href')));
-    expect(links).toEqual(['https://example.com/']);
+    expect(links).toEqual(['https://example.com/', 'https://example.com/a.png']);
     expect(await page.title()).not.toContain('owned');
   });
 });

@@ -3,6 +3,7 @@ import { createClient } from '../../src/client/http.ts';
 import { type LiveLink, openLiveLink } from '../../src/client/live.ts';
 import { ClientProblem } from '../../src/client/problem.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
+import type { ProblemCode } from '../../src/contract/problem.ts';
 import { problem } from '../../src/contract/problem.ts';
 import { closeCodes } from '../../src/contract/socket.ts';
 import type { ClientMessage, ServerMessage } from '../../src/contract/stream.ts';
@@ -209,25 +210,28 @@ describe('what a live link says to a job', () => {
     expect(received('resize')).toMatchObject([{ cols: 80 }, { cols: 100 }]);
   });
 
-  it('keeps its id, and what it says, until it is answered', async () => {
-    await until(() => link.state.kind === 'live', 'the link is live');
-    service.onMessage = () => {};
-    const sent = [link.input(jobId, { text: 'a' }), link.input(jobId, { text: 'b' })];
-    await until(() => received('input').length === 1, 'it was sent');
-    service.sides[0]!.close(closeCodes.slowConsumer);
-    await sides(2);
-    await until(() => received('input').length === 1, 'it was sent again');
-    expect(received('input', 1)).toEqual(received('input', 0));
-    disagree(received('input')[0]!, service.sides[1]!, 'outcome_unknown');
-    await until(() => received('input').length === 2, 'it was sent once more');
-    service.onMessage = agree;
-    agree(received('input')[1]!, service.sides[1]!);
-    await Promise.all(sent);
-    const [first, again, next] = received('input');
-    expect(again).toEqual(first);
-    expect(next).toMatchObject({ text: 'b' });
-    expect(next?.msg).not.toBe(first?.msg);
-  });
+  it.each<ProblemCode>(['outcome_unknown', 'redis_unavailable'])(
+    'keeps its id, and what it says, until it is answered, also by %s',
+    async (code) => {
+      await until(() => link.state.kind === 'live', 'the link is live');
+      service.onMessage = () => {};
+      const sent = [link.input(jobId, { text: 'a' }), link.input(jobId, { text: 'b' })];
+      await until(() => received('input').length === 1, 'it was sent');
+      service.sides[0]!.close(closeCodes.slowConsumer);
+      await sides(2);
+      await until(() => received('input').length === 1, 'it was sent again');
+      expect(received('input', 1)).toEqual(received('input', 0));
+      disagree(received('input')[0]!, service.sides[1]!, code);
+      await until(() => received('input').length === 2, 'it was sent once more');
+      service.onMessage = agree;
+      agree(received('input')[1]!, service.sides[1]!);
+      await Promise.all(sent);
+      const [first, again, next] = received('input');
+      expect(again).toEqual(first);
+      expect(next).toMatchObject({ text: 'b' });
+      expect(next?.msg).not.toBe(first?.msg);
+    },
+  );
 
   it('takes along what waits behind it when it is refused', async () => {
     await until(() => link.state.kind === 'live', 'the link is live');
