@@ -79,6 +79,8 @@ export const limits = {
   pagesAtOnceMax: 8,
   /** Jobs that wait at once; beyond it a submit is answered 429. */
   queuedJobsMax: 100_000,
+  /** A submit takes less from putting its job on the list to creating it; what is there for longer never came to be. */
+  announcedMs: MINUTE_MS,
   /** Output of one job that is kept in events; more is counted, not kept. */
   outputBytesMax: 256 * MIB,
   /** A job's log: an unbroken tail of at most this many events, and of `LLMMIXER_KEEP_BYTES`. */

@@ -64,9 +64,10 @@ export class JobRecords {
     await this.#redis.zrem(keys.open, job);
   }
 
-  /** Takes expired jobs off the list; looks at the `count` oldest. */
+  /** Takes expired jobs off the list; looks at the `count` oldest, but for those whose submit may be on the way. */
   async forgetExpired(count: number): Promise<void> {
-    const ids = await this.#redis.zrange(keys.jobs, '0', String(count - 1));
+    const announcedBefore = Date.now() - limits.announcedMs;
+    const ids = await this.#redis.zrangebyscore(keys.jobs, '-inf', announcedBefore, 'LIMIT', 0, count);
     const pipeline = this.#redis.pipeline();
     for (const id of ids) pipeline.exists(jobKeys(id).state);
     const replies = (await pipeline.exec()) ?? [];
@@ -126,7 +127,7 @@ export class JobRecords {
 
   /**
    * Which of the jobs fit, by the few fields the filter asks for, with the size of their rows in bytes. Those
-   * that have expired leave the list.
+   * that have expired leave the list; one that is not there yet, since its submit is on the way, stays.
    */
   async #matching(ids: readonly [string, number][], filter: JobFilter): Promise<Map<string, number>> {
     const fields = ['status', 'type', 'tags', ...(filter.q === undefined ? [] : ['spec'])];
@@ -142,12 +143,14 @@ export class JobRecords {
     });
     const matching = new Map<string, number>();
     const gone: string[] = [];
-    for (const [index, [id]] of ids.entries()) {
+    const announcedBefore = Date.now() - limits.announcedMs;
+    for (const [index, [id, createdAtMs]] of ids.entries()) {
       const ofJob = replies.slice(index * repliesOfJob, (index + 1) * repliesOfJob);
       const values = ofJob[0] as (string | null)[];
       const [status, type, tags, spec] = values.map((value) => JSON.parse(value ?? 'null'));
-      if (status === null) gone.push(id);
-      else if (matches({ status, type, tags, spec }, filter)) matching.set(id, sum(ofJob.slice(1)));
+      if (status === null && createdAtMs < announcedBefore) gone.push(id);
+      else if (status !== null && matches({ status, type, tags, spec }, filter))
+        matching.set(id, sum(ofJob.slice(1)));
     }
     if (gone.length > 0) await this.#redis.zrem(keys.jobs, ...gone);
     return matching;

@@ -57,8 +57,6 @@ export async function sweep(sources: SweepSources): Promise<number | null> {
   }
 }
 
-const announcedForMs = 60_000;
-
 async function sweepJob(sources: SweepSources, job: string): Promise<'well' | 'mended' | 'closed'> {
   const { redis, queue, records } = sources;
   const [epoch, done, ttl, started, spec, due] = await redis.hmget(
@@ -72,7 +70,7 @@ async function sweepJob(sources: SweepSources, job: string): Promise<'well' | 'm
   );
   if (epoch == null) {
     const announcedAtMs = Number(await redis.zscore(keys.open, job));
-    if (Date.now() - announcedAtMs < announcedForMs) return 'well'; // its submit may be on the way
+    if (Date.now() - announcedAtMs < limits.announcedMs) return 'well'; // its submit may be on the way
     await records.closeOpen(job);
     return 'closed';
   }

@@ -5,8 +5,9 @@ import { limits } from '../../src/contract/limits.ts';
 import { problem } from '../../src/contract/problem.ts';
 import { EventLog } from '../../src/store/event-log.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
+import { keys } from '../../src/store/keys.ts';
 import { type LogConnection, openLogConnection } from '../../src/store/redis.ts';
-import { appendAs, createJob, startAttempt } from '../support/job.ts';
+import { appendAs, createJob, newJobId, startAttempt } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
 
 let connection: LogConnection;
@@ -59,3 +60,27 @@ describe('a list of jobs', () => {
     },
   );
 });
+
+describe('a job that is announced and not yet created', () => {
+  it('stays on the list, whoever looks at it meanwhile', async () => {
+    const id = newJobId();
+    await records.announceOpen(id, Date.now());
+    expect((await listed()).includes(id)).toBe(false);
+    await records.forgetExpired(limits.sweepForgetMax);
+    await createJob(log, { id });
+    expect((await listed()).includes(id)).toBe(true);
+  });
+
+  it('leaves the list when it never came to be', async () => {
+    for (const forget of [listed, () => records.forgetExpired(limits.sweepForgetMax)]) {
+      const id = newJobId();
+      await records.announceOpen(id, Date.now() - 2 * limits.announcedMs);
+      await forget();
+      expect(await connection.redis.zscore(keys.jobs, id)).toBeNull();
+    }
+  });
+});
+
+async function listed(): Promise<string[]> {
+  return (await records.list({}, { page: undefined, limit: 200 })).items.map(({ id }) => id);
+}
