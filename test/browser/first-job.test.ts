@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { useBrowser } from '../support/browser-suite.ts';
 import { openSignedIn, readLog, startPageService, untilStatus, untilTerminal } from '../support/dashboard.ts';
 import { withinQuietMs } from '../support/quiet-time.ts';
@@ -67,30 +67,28 @@ describe('from the printed link to the first result', () => {
   it.each(Object.entries(samples))(
     'runs the sample "%s" of an empty list with one click',
     async (name, works) => {
-      const empty = await startPageService({ redisUrl: await emptyDatabase(1) });
-      try {
-        const page = await browser.newPage();
-        await page.goto(String(empty.ready.loginLink));
-        await page.getByRole('button', { name: 'Open LLMMixer' }).click();
-        await page.getByRole('button', { name }).click();
-        await works(page);
-      } finally {
-        await empty.close();
-      }
+      const empty = await startEmptyService();
+      const page = await browser.newPage();
+      await page.goto(String(empty.ready.loginLink));
+      await page.getByRole('button', { name: 'Open LLMMixer' }).click();
+      await page.getByRole('button', { name }).click();
+      await works(page);
     },
   );
 
   it('finds no sample that is not run here', async () => {
-    const empty = await startPageService({ redisUrl: await emptyDatabase(1) });
-    try {
-      const page = await browser.newPage();
-      await openSignedIn(page, '/', empty);
-      await page.locator('.samples').waitFor();
-      expect(await page.locator('.samples strong').allInnerTexts()).toEqual(Object.keys(samples));
-    } finally {
-      await empty.close();
-    }
+    const page = await browser.newPage();
+    await openSignedIn(page, '/', await startEmptyService());
+    await page.locator('.samples').waitFor();
+    expect(await page.locator('.samples strong').allInnerTexts()).toEqual(Object.keys(samples));
   });
+
+  /** It is closed behind the pages of the test, which would miss it. */
+  async function startEmptyService(): Promise<TestService> {
+    const empty = await startPageService({ redisUrl: await emptyDatabase(1) });
+    onTestFinished(() => empty.close());
+    return empty;
+  }
 });
 
 describe('the form of a new job', () => {

@@ -1,5 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { useBrowser } from '../support/browser-suite.ts';
 import { holdJobPage, openSignedIn, startPageService, untilLive } from '../support/dashboard.ts';
 import { emptyDatabase } from '../support/redis.ts';
@@ -135,18 +135,15 @@ async function searchAndClick(page: Page, target: Locator): Promise<void> {
 
 it('A list says so when no worker runs, and stops saying it when one does', async () => {
   const idle = await startPageService({ workers: 0, redisUrl: await emptyDatabase(1) });
-  try {
-    const page = await browser.newPage();
-    await openSignedIn(page, '/', idle);
-    await page.getByText('No worker is running').waitFor();
-    await idle.addWorker();
-    await page.reload();
-    await page.getByRole('heading', { name: 'Nothing has run here yet' }).waitFor();
-    await until(
-      async () => (await page.getByText('No worker is running').count()) === 0,
-      'it is no longer said',
-    );
-  } finally {
-    await idle.close();
-  }
+  onTestFinished(() => idle.close()); // behind the page, which would miss it
+  const page = await browser.newPage();
+  await openSignedIn(page, '/', idle);
+  await page.getByText('No worker is running').waitFor();
+  await idle.addWorker();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Nothing has run here yet' }).waitFor();
+  await until(
+    async () => (await page.getByText('No worker is running').count()) === 0,
+    'it is no longer said',
+  );
 });
