@@ -41,12 +41,14 @@ beforeAll(async () => {
     container.output().includes('is ready') || container.child.exitCode !== null;
   for (const each of [api, ...workers]) {
     await until(ready(each), 'the container is ready', 120_000);
-    // Neither a refusal nor a warning, such as of a variable that does nothing.
+    // Neither a refusal nor a warning, such as of a variable that does nothing; a slow machine may be told of.
     expect(
       each
         .errors()
         .split('\n')
-        .filter((line) => line !== '' && !line.startsWith('{"level":30')),
+        .filter(
+          (line) => line !== '' && !line.startsWith('{"level":30') && !line.includes('does not answer yet'),
+        ),
     ).toEqual([]);
   }
 }, 600_000);
