@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { ListQuery } from '../../src/contract/http.ts';
 import type { JobStatus } from '../../src/contract/job.ts';
-import { withQuery } from '../state/list-query.ts';
+import { jobTypeOf, withQuery } from '../state/list-query.ts';
 import { useShortcuts } from '../state/shortcuts.ts';
 import { statusWords } from '../state/words.ts';
 import { Icon } from './icon.tsx';
@@ -49,7 +49,7 @@ export function JobFilters({ query, change }: JobFiltersProps) {
             value={query.type ?? ''}
             onChange={({ currentTarget }) => {
               const { type: __, ...rest } = filters;
-              const type = (['command', 'prompt'] as const).find((each) => each === currentTarget.value);
+              const type = jobTypeOf(currentTarget.value);
               change(type === undefined ? rest : { ...rest, type });
             }}
           >

@@ -5,7 +5,7 @@ import { statuses } from './words.ts';
 export function listQuery(query: Record<string, string>): ListQuery {
   const { q, tag, page } = query;
   const status = statuses.find((each) => each === query.status);
-  const type = (['command', 'prompt'] as const).find((each) => each === query.type);
+  const type = jobTypeOf(query.type);
   return {
     ...(status === undefined ? {} : { status }),
     ...(type === undefined ? {} : { type }),
@@ -13,6 +13,11 @@ export function listQuery(query: Record<string, string>): ListQuery {
     ...(tag ? { tag } : {}),
     ...(page ? { page } : {}),
   };
+}
+
+/** The kind of job that a text names, if it names one. */
+export function jobTypeOf(text: string | undefined): ListQuery['type'] {
+  return (['command', 'prompt'] as const).find((type) => type === text);
 }
 
 export function withQuery(query: { [Field in keyof ListQuery]: ListQuery[Field] | undefined }): string {

@@ -6,7 +6,7 @@ import { mergePatch } from '../core/merge-patch.ts';
 import { checkSubmission, refuseDeepJson, refused } from './check-submission.ts';
 import { requireJob } from './require-job.ts';
 import type { Services } from './services.ts';
-import { problemErrors } from './validation.ts';
+import { pointerTo, problemErrors } from './validation.ts';
 
 export type JobPatch = Readonly<Record<string, unknown>>;
 /** @throws ProblemError job_not_found, validation_failed, payload_too_large */
@@ -19,7 +19,7 @@ export type PrepareRetry = (services: Services, id: string, patch?: JobPatch) =>
 export function createRetryPreparation(ajv: Ajv): PrepareRetry {
   const isSubmission = ajv.compile<JobSubmission>(JobSubmission);
   return async (services, id, patch = {}) => {
-    for (const [name, part] of Object.entries(patch)) refuseDeepJson(part, pointerTo(name));
+    for (const [name, part] of Object.entries(patch)) refuseDeepJson(part, pointerTo('/spec', name));
     // In this order: of a job that expires in between, none of the two is left.
     const sealed = await services.records.extra(id, 'sealed');
     const job = await requireJob(services, id);
@@ -56,8 +56,4 @@ function refuseGrown(submission: JobSubmission, patch: JobPatch): void {
     'payload_too_large',
     'With this patch the job is larger than the 1 MiB that a submit may have. Patch less into it.',
   );
-}
-
-function pointerTo(name: string): string {
-  return `/spec/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

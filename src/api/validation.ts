@@ -37,7 +37,7 @@ function isNoise(error: ErrorObject, all: readonly ErrorObject[]): boolean {
 
 function describe(error: ErrorObject, where: string): { pointer: string; detail: string } {
   const at = `${where}${error.instancePath}`;
-  const named = (name: string) => `${at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const named = (name: string) => pointerTo(at, name);
   const { params } = error;
   switch (error.keyword) {
     case 'required':
@@ -64,6 +64,11 @@ function describe(error: ErrorObject, where: string): { pointer: string; detail:
     default:
       return { pointer: at, detail: error.message ?? 'is not valid' };
   }
+}
+
+/** The JSON Pointer (RFC 6901) to a field of what is at `where`. */
+export function pointerTo(where: string, name: string): string {
+  return `${where}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** A pattern says little to people; where its schema has words, those are said. */
