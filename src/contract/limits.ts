@@ -118,6 +118,8 @@ export const limits = {
   hubLingerMs: 10 * SECOND_MS,
   /** A quiet job's position is compared with the log this often. */
   hubCheckMs: 4 * SECOND_MS,
+  /** Positions asked for at once, so that thousands of quiet jobs hold up nobody's command. */
+  hubChecksAtOnce: 100,
   /** A sign of life on every stream, and how long one may outlive the browser session it rests on. */
   heartbeatMs: 15 * SECOND_MS,
   /** A follower's wait (by SSE or WebSocket) before it connects again, and the longest wait of a server it honours. */
@@ -175,6 +177,12 @@ export const limits = {
   assetKeptMs: 365 * DAY_MS,
   /** Linux and macOS take socket paths of 107 and 103 bytes; longer ones move to the temporary folder. */
   socketPathBytesMax: 103,
+  /** A connection to Redis that is owed an answer for this long is dead: made anew, it can still renew a lease in time. */
+  redisDeadMs: 8 * SECOND_MS,
+  /** The same where Redis was asked to wait, which it does for 10 s at most. */
+  redisBlockedDeadMs: 20 * SECOND_MS,
+  /** How often a connection to Redis that only listens asks for a sign of life. */
+  redisProofMs: 4 * SECOND_MS,
   /** A Redis that says nothing at all for this long hangs. One that says LOADING may take its time. */
   redisSilentMsMax: 30 * SECOND_MS,
   /** A configured Redis that has not answered for this long at the start is told about, and the start ends. */

@@ -3,7 +3,7 @@ import { DelayedError, Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import { limits } from '../contract/limits.ts';
 import { queueName, queuePrefix } from './keys.ts';
-import { reconnectDelayMs, redisAddress } from './redis.ts';
+import { reconnecting, reconnectingBlocking, redisAddress } from './redis.ts';
 
 /**
  * The schedule of jobs: which waits, which is delayed, which goes first. BullMQ keeps it; an entry is
@@ -20,6 +20,7 @@ export interface QueueCounts {
 
 export function createJobQueue(redisUrl: string) {
   const connections = openConnections(redisUrl, {
+    ...reconnecting,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: 5000,
@@ -81,7 +82,8 @@ export function createJobQueue(redisUrl: string) {
  */
 function openConnections(
   redisUrl: string,
-  options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'enableOfflineQueue' | 'commandTimeout'>,
+  options: Required<Pick<RedisOptions, 'retryStrategy' | 'socketTimeout'>> &
+    Pick<RedisOptions, 'maxRetriesPerRequest' | 'enableOfflineQueue' | 'commandTimeout'>,
 ): { first: Redis; cut: () => void } {
   const all: Redis[] = [];
   const keep = (redis: Redis): Redis => {
@@ -90,7 +92,7 @@ function openConnections(
     const duplicate = redis.duplicate.bind(redis);
     return Object.assign(redis, { duplicate: (changes?: RedisOptions) => keep(duplicate(changes)) });
   };
-  const first = keep(new Redis({ ...redisAddress(redisUrl), retryStrategy: reconnectDelayMs, ...options }));
+  const first = keep(new Redis({ ...redisAddress(redisUrl), ...options }));
   const cut = () => {
     for (const redis of all) redis.disconnect();
   };
@@ -121,7 +123,7 @@ export function consumeQueue(
     onError: (error: Error) => void;
   },
 ): QueueConsumer {
-  const connections = openConnections(redisUrl, { maxRetriesPerRequest: null });
+  const connections = openConnections(redisUrl, { ...reconnectingBlocking, maxRetriesPerRequest: null });
   const worker = new Worker(
     queueName,
     async (entry, token) => {

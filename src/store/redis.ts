@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { limits } from '../contract/limits.ts';
 import { type Problem, ProblemError } from '../contract/problem.ts';
 import { keys } from './keys.ts';
 
@@ -9,7 +10,11 @@ import { keys } from './keys.ts';
  * - `log`: nothing is queued or sent again by the library, because a command that names the run id of
  *   the old server must not reach the new one. Callers hear of the loss at once and decide.
  * - `subscriber`: only subscriptions, which are renewed by themselves.
- * - `blocking`: waits on the server side, for as long as it takes.
+ * - `blocking`: waits on the server side, a few seconds at a time.
+ *
+ * A connection may be dead without anybody being told (a machine lost its power, a router forgot it). So
+ * each expects an answer within `redisDeadMs` to what it asked, and one that only listens asks now and
+ * then; where nothing comes, it is made anew.
  */
 export type RedisRole = 'log' | 'subscriber' | 'blocking';
 
@@ -49,9 +54,14 @@ export function reconnectDelayMs(times: number): number {
   return Math.min(reconnectMsMax, 20 * 2 ** Math.min(times, 5)) * (0.75 + Math.random() / 4);
 }
 
+/** How a connection finds its way back from a server, or a way to one, that was lost. */
+export const reconnecting = { retryStrategy: reconnectDelayMs, socketTimeout: limits.redisDeadMs } as const;
+/** The same for one that asks the server to wait. */
+export const reconnectingBlocking = { ...reconnecting, socketTimeout: limits.redisBlockedDeadMs } as const;
+
 /** Opens a connection for `role`. The caller closes it; failures to connect are retried for ever. */
 export function connectRedis(url: string, role: RedisRole): Redis {
-  const shared = { ...redisAddress(url), retryStrategy: reconnectDelayMs, connectTimeout: 5000 };
+  const shared = { ...redisAddress(url), ...reconnecting, connectTimeout: 5000 };
   switch (role) {
     case 'log':
       return new Redis({
@@ -62,10 +72,20 @@ export function connectRedis(url: string, role: RedisRole): Redis {
         commandTimeout: commandTimeoutMs,
       });
     case 'subscriber':
-      return new Redis({ ...shared, autoResubscribe: true, maxRetriesPerRequest: null });
+      return proveRegularly(new Redis({ ...shared, autoResubscribe: true, maxRetriesPerRequest: null }));
     case 'blocking':
-      return new Redis({ ...shared, maxRetriesPerRequest: null });
+      return new Redis({ ...shared, ...reconnectingBlocking, maxRetriesPerRequest: null });
   }
+}
+
+/** Asks for a sign of life, so that silence tells a dead connection from a quiet one. */
+function proveRegularly(redis: Redis): Redis {
+  const timer = setInterval(() => {
+    if (redis.status === 'ready') redis.ping().catch(() => {}); // whoever is not answered is cut off
+  }, limits.redisProofMs);
+  timer.unref();
+  redis.on('end', () => clearInterval(timer));
+  return redis;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { limits } from '../../contract/limits.ts';
+import type { Position } from '../../core/cursor.ts';
 import { parseAnnouncement } from '../../store/event-log.ts';
 import { jobKeys } from '../../store/keys.ts';
 import { Frame } from './frame.ts';
@@ -24,13 +25,13 @@ export interface Attachment {
   detach(): void;
 }
 
-type PositionOf = (job: string) => Promise<{ epoch: number; seq: number } | null>;
+type PositionOf = (job: string) => Promise<Position | null>;
 
 interface Channel {
   readonly job: string;
   readonly listeners: Set<HubListener>;
   subscribed: Promise<void>;
-  heard: { epoch: number; seq: number } | null;
+  heard: Position | null;
   /** Arrivals since the last look at the log. */
   active: boolean;
   behindBefore: boolean;
@@ -118,20 +119,20 @@ export class Hub {
   }
 
   async #checkQuietChannels(): Promise<void> {
-    for (const channel of [...this.#channels.values()]) {
-      const { active, heard } = channel;
-      channel.active = false;
-      if (active || channel.listeners.size === 0) continue;
-      const position = await this.#positionOf(channel.job).catch(() => undefined);
-      if (position === undefined || channel.active) continue; // Redis is away, or the news came meanwhile
-      const known = heard?.epoch === position?.epoch && heard?.seq === position?.seq;
-      if (known) continue;
-      const deaf = heard !== null && channel.behindBefore;
-      channel.behindBefore = heard !== null;
-      channel.heard = position;
-      doubt(channel);
-      if (deaf) this.#subscriber.disconnect(true);
+    const quiet = [...this.#channels.values()].filter(
+      ({ active, listeners }) => !active && listeners.size > 0,
+    );
+    for (const channel of this.#channels.values()) channel.active = false;
+    let isDeaf = false;
+    for (let from = 0; from < quiet.length; from += limits.hubChecksAtOnce) {
+      const some = quiet.slice(from, from + limits.hubChecksAtOnce);
+      const positions = await Promise.all(some.map(({ job }) => this.#positionOf(job))).catch(() => null);
+      if (positions === null) return; // Redis is away; everything is doubted when it is back
+      some.forEach((channel, index) => {
+        if (compare(channel, positions[index] ?? null) === 'behind again') isDeaf = true;
+      });
     }
+    if (isDeaf) this.#subscriber.disconnect(true);
   }
 
   close(): void {
@@ -153,6 +154,18 @@ function announce(channel: Channel, message: string): void {
   const frames = entries.map((entry) => new Frame(epoch, entry));
   const arrival = { epoch, first: first.seq, frames, bytes: message.length };
   for (const listener of channel.listeners) listener.onArrival(arrival);
+}
+
+/** Compares what was heard of a quiet job with where its log is, and raises doubt where they differ. */
+function compare(channel: Channel, position: Position | null): 'level' | 'behind' | 'behind again' {
+  const { heard } = channel;
+  if (channel.active) return 'level'; // the news came meanwhile
+  if (position !== null && heard?.epoch === position.epoch && heard.seq === position.seq) return 'level';
+  const again = heard !== null && channel.behindBefore;
+  channel.behindBefore = heard !== null;
+  channel.heard = position;
+  doubt(channel);
+  return again ? 'behind again' : 'behind';
 }
 
 function doubt(channel: Channel): void {
