@@ -7,6 +7,7 @@ import { ResumePoint } from '../core/resume.ts';
 import { FrameError, readFrames, type StreamFrame } from './event-frames.ts';
 import type { Client } from './http.ts';
 import { ClientProblem, mayPass } from './problem.ts';
+import { retryMsOf } from './stream-parts.ts';
 
 export interface FollowOptions {
   /** A cursor: only what came after it. From the start without it. */
@@ -67,6 +68,7 @@ export async function* followJob(
           break;
         case 'control':
           if (frame.frame.type === 'history.reset') point.reset();
+          if (frame.frame.type === 'server.closing') retryAfterMs = retryMsOf(frame.frame.data);
           onControl?.(frame.frame);
           break;
         case 'heartbeat':

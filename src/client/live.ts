@@ -38,7 +38,7 @@ import { neverSent } from './live-problem.ts';
 import type { JobFollower } from './live-reader.ts';
 import { Subscriptions } from './live-subscriptions.ts';
 import { ClientProblem } from './problem.ts';
-import { isControl } from './stream-parts.ts';
+import { isControl, retryMsOf } from './stream-parts.ts';
 
 /** Times are in milliseconds since the epoch. */
 export type LinkState =
@@ -101,6 +101,8 @@ class Link implements LiveLink {
   #state: LinkState = { kind: 'connecting' };
   #sinceMs: number | undefined;
   #failures = 0;
+  /** What a service that stops has asked us to wait. */
+  #comeBackMs = 0;
   #connection: Connection | null = null;
   /** The question over HTTP, while it is asked. */
   #asking: AbortController | null = null;
@@ -202,6 +204,7 @@ class Link implements LiveLink {
 
   #whenOpen(line: Connection): void {
     this.#sinceMs = undefined;
+    this.#comeBackMs = 0;
     this.#subscriptions.up(line);
     this.#bell.up(line);
     this.#outbox.up(line);
@@ -217,7 +220,10 @@ class Link implements LiveLink {
         break;
       case 'control': {
         const { op, job, ...frame } = told;
-        if (frame.type === 'server.closing') return;
+        if (frame.type === 'server.closing') {
+          this.#comeBackMs = retryMsOf(frame.data);
+          return;
+        }
         this.#failures = 0;
         if (job === undefined) this.#bell.control(frame.type);
         else if (isControl(frame)) this.#subscriptions.control(job, frame);
@@ -241,7 +247,7 @@ class Link implements LiveLink {
     this.#bell.down();
     this.#outbox.down(code !== undefined && refusing.has(code));
     if (!opened || code === closeCodes.unauthenticated) void this.#askWhy();
-    else this.#wait({ failures: code === closeCodes.draining ? drainingSteps : this.#failures });
+    else this.#wait({ failures: this.#failures, leastMs: this.#comeBackMs });
   }
 
   async #askWhy(): Promise<void> {
@@ -294,9 +300,6 @@ const defaultTiming: LiveTiming = {
   answerMs: limits.liveAnswerMs,
   random: Math.random,
 };
-
-/** All readers of a service that stops come back; they spread over more than a second. */
-const drainingSteps = 2;
 
 /** After these a message that was on its way would only be refused again. 1008: against the policy. */
 const refusing: ReadonlySet<number> = new Set([closeCodes.badMessage, closeCodes.tooBig, 1008]);

@@ -18,6 +18,11 @@ export function isControl(frame: { type: unknown; data: unknown }): frame is Con
   return typeof frame.type === 'string' && isObject(frame.data);
 }
 
+/** How long `server.closing` asks to wait, in milliseconds; 0 where it does not say. */
+export function retryMsOf(data: object): number {
+  return 'retryMs' in data && typeof data.retryMs === 'number' ? data.retryMs : 0;
+}
+
 export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }

@@ -126,6 +126,9 @@ export const limits = {
   followRetryMsMin: 200,
   followRetryMsMax: 5 * SECOND_MS,
   followRetryAfterMsMax: MINUTE_MS,
+  /** Readers of a process that stops come back one by one: this much time for each, and at most for all. */
+  drainSpreadMsEach: 2,
+  drainSpreadMsMax: 5 * SECOND_MS,
   /** Three heartbeats missed: the connection is dead, whatever the system says. */
   followSilenceMs: 45 * SECOND_MS,
   /** One frame a follower takes: the largest job resource in JSON, with room to spare. */

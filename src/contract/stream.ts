@@ -9,7 +9,12 @@ export const controlData = {
   'caught.up': Type.Object({}),
   'history.truncated': Type.Object({ from: Cursor, to: Cursor, oldest: Cursor, job: Type.Optional(Job) }),
   'history.reset': Type.Object({ epoch: Type.Integer(), job: Job }),
-  'server.closing': Type.Object({}),
+  'server.closing': Type.Object({
+    retryMs: Type.Integer({
+      description:
+        'Come back after so many milliseconds: each reader is told another time, so that they do not return as one.',
+    }),
+  }),
   'slow.consumer': Type.Object({}),
 } as const;
 export type ControlType = keyof typeof controlData;

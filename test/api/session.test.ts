@@ -300,8 +300,8 @@ describe('a session that expires', () => {
     const session = await sessions.begin();
     const streams = new OpenStreams();
     const ends: string[] = [];
-    streams.add({ session, close: (why) => ends.push(why) });
-    streams.add({ session: null, close: (why) => ends.push(`key: ${why}`) });
+    streams.add({ session, close: ({ why }) => ends.push(why) });
+    streams.add({ session: null, close: ({ why }) => ends.push(`key: ${why}`) });
     await endDeadSessions({ streams, sessions });
     await server.kill('SIGSTOP');
     await endDeadSessions({ streams, sessions });

@@ -243,6 +243,13 @@ describe('A refusal while following', () => {
     expect(service.requests[1]!.at - service.requests[0]!.at).toBeGreaterThanOrEqual(998);
   });
 
+  it('to a service that stops is waited out for as long as that asked', async () => {
+    const closing = 'event: server.closing\ndata: {"retryMs":1000}\n\n';
+    service.answer(streams(frames[0]!, closing), streams(...frames.slice(1)));
+    expect(await follow()).toEqual(log);
+    expect(service.requests[1]!.at - service.requests[0]!.at).toBeGreaterThanOrEqual(998);
+  });
+
   it.each<ProblemCode>([
     'invalid_cursor',
     'unauthenticated',

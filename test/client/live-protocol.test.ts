@@ -103,6 +103,17 @@ describe('a live link that cannot connect', () => {
   });
 });
 
+describe('a live link to a service that stops', () => {
+  it('comes back when that has asked it to', async () => {
+    await sides(1);
+    service.sides[0]!.send({ op: 'control', type: 'server.closing', data: { retryMs: 40_000 } });
+    service.sides[0]!.close(closeCodes.draining);
+    await until(() => link.state.kind === 'waiting', 'the link waits');
+    const { state } = link;
+    expect(state.kind === 'waiting' && state.retryAtMs - Date.now()).toBeGreaterThan(20_000);
+  });
+});
+
 describe('what a live link is told about a job', () => {
   it('is in order with the events, and after a reset nothing is given twice', async () => {
     const { events, said } = collect();

@@ -114,17 +114,21 @@ describe('Server-Sent Events of a job', () => {
     await small.close();
   });
 
-  it('end with a word when the server stops, which takes no time', async () => {
+  it('end with a word when the server stops, which takes no time, and return one by one', async () => {
     const other = await service.addApi();
     const { id } = await service.submit({ type: 'command', shell: 'sleep 600' });
-    const readers = Array.from({ length: 50 }, () =>
+    const readers = Array.from({ length: 1000 }, () =>
       openSse(`${other.baseUrl}/v1/jobs/${id}/events`, { authorization: `Bearer ${apiKey}` }),
     );
     await Promise.all(readers.map((reader) => reader.until(({ event }) => event === 'caught.up')));
     const before = performance.now();
     await other.close();
     expect(performance.now() - before).toBeLessThan(10_000);
-    for (const reader of readers) expect((await reader.all()).at(-1)?.event).toBe('server.closing');
+    const goodbyes = await Promise.all(readers.map(async (reader) => (await reader.all()).at(-1)));
+    expect(new Set(goodbyes.map((goodbye) => goodbye?.event))).toEqual(new Set(['server.closing']));
+    const returns = goodbyes.map((goodbye) => Number(JSON.parse(goodbye?.data ?? '').retryMs));
+    expect(new Set(returns).size).toBe(1000);
+    expect(Math.max(...returns)).toBeLessThan(5300);
     await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
   });
 });

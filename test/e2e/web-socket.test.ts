@@ -283,7 +283,9 @@ describe('the WebSocket', () => {
     const closed = new Promise((resolve) => socket.on('close', resolve));
     await own.close();
     expect(await closed).toBe(1001);
-    expect(messages).toEqual([JSON.stringify({ op: 'control', type: 'server.closing', data: {} })]);
+    expect(messages).toEqual([
+      JSON.stringify({ op: 'control', type: 'server.closing', data: { retryMs: 200 } }),
+    ]);
   });
 });
 

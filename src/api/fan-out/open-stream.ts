@@ -20,8 +20,8 @@ export function openStream(
   const gone = new AbortController();
   const forget = streams.add({
     session: request.session,
-    close: (why) => {
-      if (why === 'draining') stream.control({ type: 'server.closing', data: {} });
+    close: (end) => {
+      if (end.why === 'draining') stream.closing(end.retryMs);
       gone.abort();
       stream.end();
     },

@@ -1,11 +1,13 @@
+import { drainRetryMs } from '../../core/back-off.ts';
+
 /** Why the service ends a stream: this process stops, or the session it rests on has ended. */
-export type StreamEnd = 'draining' | 'unauthenticated';
+export type StreamEnd = { why: 'draining'; retryMs: number } | { why: 'unauthenticated' };
 
 export interface OpenStream {
   /** The browser session it rests on; null where a key was shown. */
   session: string | null;
   /** Tells the reader why, and ends. */
-  close(why: StreamEnd): void;
+  close(end: StreamEnd): void;
 }
 
 /** Every stream that is open, so that the service can end them: a stopping server would wait for ever. */
@@ -29,11 +31,14 @@ export class OpenStreams {
 
   /** Ends what rests on a session that is no more. */
   closeSession(session: string): void {
-    for (const stream of [...this.#streams]) if (stream.session === session) stream.close('unauthenticated');
+    for (const stream of [...this.#streams])
+      if (stream.session === session) stream.close({ why: 'unauthenticated' });
   }
 
   closeAll(): void {
-    for (const stream of [...this.#streams]) stream.close('draining');
+    const streams = [...this.#streams];
     this.#streams.clear();
+    for (const [index, stream] of streams.entries())
+      stream.close({ why: 'draining', retryMs: drainRetryMs(index, streams.length) });
   }
 }

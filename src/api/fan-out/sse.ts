@@ -35,6 +35,12 @@ export class SseStream implements Sink {
     this.raw(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
+  /** The process stops. Browsers that follow by EventSource read the time from the field `retry`. */
+  closing(retryMs: number): void {
+    this.raw(`retry: ${retryMs}\n`);
+    this.control({ type: 'server.closing', data: { retryMs } });
+  }
+
   raw(text: string): void {
     if (!this.#response.writableEnded) this.#response.write(text);
   }

@@ -33,7 +33,7 @@ export class WebSocketSession {
     this.#services = services;
     this.#socket = socket;
     this.#actor = actor;
-    const forget = services.streams.add({ session, close: (why) => this.#end(why) });
+    const forget = services.streams.add({ session, close: (end) => this.#end(end) });
     const heartbeat = setInterval(() => socket.ping(), limits.heartbeatMs);
     socket.on('close', () => {
       clearInterval(heartbeat);
@@ -59,10 +59,10 @@ export class WebSocketSession {
     this.#socket.close(closeCodes.badMessage, detail.slice(0, closeReasonMax));
   }
 
-  #end(why: StreamEnd): void {
-    switch (why) {
+  #end(end: StreamEnd): void {
+    switch (end.why) {
       case 'draining':
-        this.#send({ op: 'control', type: 'server.closing', data: {} });
+        this.#send({ op: 'control', type: 'server.closing', data: { retryMs: end.retryMs } });
         this.#socket.close(closeCodes.draining, 'the service is stopping');
         break;
       case 'unauthenticated':
@@ -70,7 +70,7 @@ export class WebSocketSession {
         this.#socket.close(closeCodes.unauthenticated, 'the session has ended; log in again');
         break;
       default:
-        assertNever(why);
+        assertNever(end);
     }
   }
 
