@@ -72,6 +72,30 @@ describe('Server-Sent Events of a job', () => {
     }
   });
 
+  it('keep each field on its line, whatever a job says and is called', async () => {
+    const breaks = 'a\r\n\r\nevent: job.ended\rdata: {}\u2028\u0085\n\nid: 9-9\n\n';
+    const { job, events } = await service.run({
+      type: 'command',
+      argv: ['printf', '%s', breaks],
+      tags: ['tag\r\n\nid: 9-9'],
+      metadata: { note: breaks },
+    });
+    const stale = `${Number(job.cursor.split('-')[0]) - 1}-1`; // so that the job itself is told as well
+    const answer = await service.request(`/v1/jobs/${job.id}/events?after=${stale}`, {
+      headers: { accept: 'text/event-stream' },
+    });
+    const text = await answer.text();
+    expect(text).toContain('event: history.reset');
+    const strays = text
+      .split(/\r\n|\r|\n/)
+      .filter((line) => !/^(|: alive|retry: \d+|(id|event|data): \S[^\r\n]*)$/.test(line));
+    expect(strays).toEqual([]);
+    const ids = [...text.matchAll(/\nid: ([^\r\n]*)/g)].map(([, id]) => id);
+    expect(ids).toEqual(events.map(({ id }) => id));
+    expect(outputOf(events)).toBe(breaks);
+    expect(outputOf(parseSse(text).flatMap(({ id, data }) => (id ? [JSON.parse(data)] : [])))).toBe(breaks);
+  });
+
   it('never cancel a job by closing', async () => {
     const { id } = await service.submit({ type: 'command', shell: 'echo first; sleep 0.5; echo second' });
     const reader = stream(`/v1/jobs/${id}/events`);
