@@ -16,23 +16,23 @@ import type { Problem } from '../../src/contract/problem.ts';
 import { EventLog } from '../../src/store/event-log.ts';
 import { jobKeys } from '../../src/store/keys.ts';
 import { openLogConnection, redisAddress } from '../../src/store/redis.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { createJob, startAttempt } from '../support/job.ts';
 import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 const timing = { retryMsMin: 5, retryMsMax: 200, silenceMs: 20_000, answerMs: 20_000 };
 const unknownJob = 'job_01jc0000000000000000000000';
 
 let service: TestService;
-let proxy: TcpProxy;
+let proxy: FaultProxy;
 const links: LiveLink[] = [];
 beforeAll(async () => {
   service = await startService();
 });
 afterAll(() => service.close());
 beforeEach(async () => {
-  proxy = await startTcpProxy(service.baseUrl);
+  proxy = await startFaultProxy(service.baseUrl);
 });
 afterEach(async () => {
   for (const link of links.splice(0)) link.close();
@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 function openLink(options: Partial<LiveOptions> = {}): LiveLink {
-  const { baseUrl } = proxy;
+  const { url: baseUrl } = proxy;
   const link = openLiveLink({
     client: createClient({ baseUrl, key: apiKey }),
     baseUrl,
@@ -416,7 +416,7 @@ describe('the connection of a live link', () => {
   });
 
   it('is refused for who is not signed in, and tried again on demand', async () => {
-    const { baseUrl } = proxy;
+    const { url: baseUrl } = proxy;
     let key = 'wrong';
     const link = openLink({
       connect: (address, protocol) =>
@@ -435,7 +435,7 @@ describe('the connection of a live link', () => {
   });
 
   it('is asked of the platform where nothing else is given', async () => {
-    const { baseUrl } = proxy;
+    const { url: baseUrl } = proxy;
     const link = openLiveLink({ client: createClient({ baseUrl }), baseUrl, timing });
     links.push(link);
     await isNow(link, 'refused'); // Node's own WebSocket has no cookie
@@ -527,7 +527,7 @@ describe('a live link that is closed', () => {
   ])('while it is %s leaves nothing that keeps a process alive', async (state, prepare) => {
     prepare();
     const path = fileURLToPath(new URL('../fixtures/live-link.ts', import.meta.url));
-    const child = spawn(process.execPath, [path, proxy.baseUrl, apiKey, state], {
+    const child = spawn(process.execPath, [path, proxy.url, apiKey, state], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     onTestFinished(() => void child.kill());

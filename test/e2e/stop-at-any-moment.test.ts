@@ -7,18 +7,18 @@ import { limits } from '../../src/contract/limits.ts';
 import { EventLog } from '../../src/store/event-log.ts';
 import { jobKeys } from '../../src/store/keys.ts';
 import { openLogConnection } from '../../src/store/redis.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { startAttempt } from '../support/job.ts';
 import { startLlmmixer } from '../support/llmmixer-process.ts';
 import { listProcesses } from '../support/processes.ts';
-import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.ts';
 import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 let service: TestService;
-let slow: RedisProxy;
+let slow: FaultProxy;
 beforeAll(async () => {
   service = await startService({ workers: 0 });
-  slow = await startRedisProxy(service.redisUrl);
+  slow = await startFaultProxy(service.redisUrl);
 });
 afterAll(async () => {
   await service.close();
