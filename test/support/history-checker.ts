@@ -1,0 +1,375 @@
+/**
+ * Decides whether a history of appends, logs and subscribers kept the promise of the event log:
+ * each event that Redis keeps is stored once and reaches each subscriber once, in order, or the subscriber
+ * is told exactly what is missing. Pure: a record goes in, sentences about every violation come out.
+ *
+ * What is not known is not judged: an epoch without a `LogVersion` may hold anything at its places, but no
+ * place may ever be seen to hold two different events.
+ */
+import type { JobEvent } from '../../src/contract/event.ts';
+import type { ControlFrame } from '../../src/contract/stream.ts';
+import { parseCursor } from '../../src/core/cursor.ts';
+import type { LogPage } from '../../src/store/ports.ts';
+
+/** One event that somebody tried to append. */
+export interface AppendRecord {
+  /** `<job>/<producer>/<number>`, the idempotency key. */
+  key: string;
+  type: string;
+  /** `ok`: acknowledged. `failed`: refused for good. `unknown`: the producer never heard, or died before. */
+  outcome: 'ok' | 'failed' | 'unknown';
+  /** The epoch that the acknowledgement named, where it is known. */
+  epoch?: number;
+}
+
+export interface LoggedEvent {
+  seq: number;
+  key: string;
+  type: string;
+  attempt: number | null;
+  /** Of a `history.lost`: the keys it names. */
+  lost?: { from: string; to: string };
+}
+
+/** The log at one time. `entries` may begin before `min`, where it is known what was trimmed since. */
+export interface LogVersion {
+  epoch: number;
+  /** Oldest event that is kept. */
+  min: number;
+  entries: readonly LoggedEvent[];
+}
+
+/** What a subscriber was given, or told. */
+export type Given =
+  | { kind: 'event'; id: string; key: string; type: string; attempt: number | null }
+  | { kind: 'truncated'; from: string; to: string }
+  | { kind: 'reset'; epoch: number };
+
+export interface SubscriberRecord {
+  name: string;
+  /**
+   * `client`: keys that it has had were dropped for it, so after a reset it is given only what is new.
+   * `wire`: everything that came over its connections, one behind the other, each resumed behind the last id.
+   */
+  view: 'client' | 'wire';
+  /** The cursor it began behind. */
+  after?: string;
+  given: readonly Given[];
+  /** It had the time and the connection to reach the end of the log: it must have got there. */
+  complete: boolean;
+}
+
+export interface History {
+  appends: readonly AppendRecord[];
+  /** Every version that is known, oldest first; the last is the final log. */
+  logs: readonly LogVersion[];
+  subscribers: readonly SubscriberRecord[];
+}
+
+/** Every violation, as a sentence; none for a good history. */
+export function checkHistory(history: History): string[] {
+  const known = learn(history);
+  const final = history.logs.at(-1);
+  return [
+    ...known.conflicts,
+    ...history.logs.flatMap(checkLog),
+    ...checkAppends(history),
+    ...history.subscribers.flatMap((subscriber) => new SubscriberCheck(subscriber, { known, final }).run()),
+  ];
+}
+
+/** A page of a log, or a whole one read in pages, as a version. */
+export function logVersion({ epoch, min, entries }: Pick<LogPage, 'epoch' | 'min' | 'entries'>): LogVersion {
+  return {
+    epoch,
+    min,
+    entries: entries.map(({ seq, type, payload }) => {
+      const { key, attempt, data } = JSON.parse(payload) as JobEvent;
+      const lost = type === 'history.lost' ? { lost: data as { from: string; to: string } } : {};
+      return { seq, key, type, attempt, ...lost };
+    }),
+  };
+}
+
+/** An event as a subscriber was given it. */
+export function givenEvent({ id, key, type, attempt }: JobEvent): Given {
+  return { kind: 'event', id, key, type, attempt };
+}
+
+/** A control frame as a subscriber was given it; null for those that say nothing about its position. */
+export function givenControl(frame: ControlFrame): Given | null {
+  switch (frame.type) {
+    case 'history.truncated':
+      return { kind: 'truncated', from: frame.data.from, to: frame.data.to };
+    case 'history.reset':
+      return { kind: 'reset', epoch: frame.data.epoch };
+    default:
+      return null;
+  }
+}
+
+interface Known {
+  /** What is, or was, at each place, by its cursor. */
+  places: ReadonlyMap<string, string>;
+  /** Places that a log held. */
+  stored: ReadonlySet<string>;
+  /** Epochs of which a log is known, with the oldest event kept when most had been trimmed. */
+  epochs: ReadonlyMap<number, number>;
+  /** Keys that may be in a log. */
+  appended: ReadonlySet<string>;
+}
+
+function learn({ appends, logs, subscribers }: History): Known & { conflicts: string[] } {
+  const places = new Map<string, string>();
+  const conflicts = new Set<string>();
+  const learnPlace = (id: string, key: string) => {
+    const before = places.get(id);
+    if (before === undefined) places.set(id, key);
+    else if (before !== key) conflicts.add(`The place ${id} held both ${before} and ${key}.`);
+  };
+  for (const { epoch, entries } of logs) {
+    for (const { seq, key } of entries) learnPlace(`${epoch}-${seq}`, key);
+  }
+  const stored = new Set(places.keys());
+  const epochs = new Map<number, number>();
+  for (const { epoch, min } of logs) epochs.set(epoch, Math.max(min, epochs.get(epoch) ?? 0));
+  for (const { given } of subscribers) {
+    for (const each of given) if (each.kind === 'event') learnPlace(each.id, each.key);
+  }
+  return {
+    places,
+    stored,
+    epochs,
+    appended: new Set(appends.flatMap(({ key, outcome }) => (outcome === 'failed' ? [] : [key]))),
+    conflicts: [...conflicts],
+  };
+}
+
+/** What must be true of a log by itself. */
+function checkLog({ epoch, min, entries }: LogVersion): string[] {
+  const violations: string[] = [];
+  const keys = new Set<string>();
+  const producers = new Map<string, number>();
+  const [first] = entries;
+  let attempt = 0;
+  if (first !== undefined && first.seq > min)
+    violations.push(`The log of epoch ${epoch} begins at ${first.seq}, behind its oldest, ${min}.`);
+  for (const [index, entry] of entries.entries()) {
+    const { seq, key, type } = entry;
+    const where = `at ${epoch}-${seq}`;
+    const before = entries[index - 1];
+    if (before !== undefined && seq !== before.seq + 1)
+      violations.push(`The log of epoch ${epoch} has a hole between ${before.seq} and ${seq}.`);
+    if (keys.has(key)) violations.push(`${key} is stored twice, again ${where}.`);
+    keys.add(key);
+    if (type === 'job.ended' && index < entries.length - 1)
+      violations.push(`Something is stored behind the job.ended ${where}.`);
+    if (entry.attempt !== null && entry.attempt < attempt)
+      violations.push(
+        `${key} ${where} is of attempt ${entry.attempt}, behind an event of attempt ${attempt}.`,
+      );
+    attempt = Math.max(attempt, entry.attempt ?? 0);
+    const complaint = checkOrder(producers, entry, first?.seq === 1);
+    if (complaint !== null) violations.push(`${complaint} ${where} of the log.`);
+  }
+  return violations;
+}
+
+/**
+ * A producer's numbers rise; those of an attempt without a hole but where `history.lost` names it, and
+ * from 1 where the log is known from its start.
+ */
+function checkOrder(
+  producers: Map<string, number>,
+  { key, lost }: LoggedEvent,
+  knownFromStart: boolean,
+): string | null {
+  const { producer, number } = partsOf(key);
+  const last = producers.get(producer) ?? (knownFromStart ? 0 : null);
+  producers.set(producer, Math.max(number, last ?? 0));
+  if (last === null) return null;
+  if (number <= last) return `${key} stands behind number ${last} of its producer`;
+  if (!isAttempt(producer) || number === last + 1) return null;
+  const named = lost === undefined ? null : { from: partsOf(lost.from), to: partsOf(lost.to) };
+  const whole =
+    named?.from.producer === producer && named.from.number === last + 1 && named.to.number === number;
+  return whole ? null : `${producer} lacks its numbers ${last + 1} to ${number - 1} and nothing says so`;
+}
+
+/** What was acknowledged is there, or it is told why not; what was refused is not. */
+function checkAppends({ appends, logs }: History): string[] {
+  const final = logs.at(-1);
+  if (final === undefined) return [];
+  const keys = new Set(final.entries.map(({ key }) => key));
+  const lost = final.entries.flatMap((entry) => entry.lost ?? []);
+  const isNamed = (key: string) => lost.some(({ from, to }) => isBetween(key, from, to));
+  const oldest = firstNumbers(final);
+  const wasTrimmed = (key: string) => {
+    if ((final.entries[0]?.seq ?? final.min) === 1) return false;
+    const { producer, number } = partsOf(key);
+    const first = oldest.get(producer);
+    return first === undefined || number < first;
+  };
+  const isOfEarlier = (epoch: number | undefined) =>
+    epoch === undefined ? logs.some((log) => log.epoch < final.epoch) : epoch < final.epoch;
+  return appends.flatMap(({ key, outcome, epoch }) => {
+    if (outcome === 'failed' && keys.has(key)) return [`${key} was refused and is stored.`];
+    if (outcome !== 'ok' || keys.has(key) || isNamed(key) || isOfEarlier(epoch) || wasTrimmed(key)) return [];
+    return [`${key} was acknowledged${epoch === undefined ? '' : ` in epoch ${epoch}`} and is gone.`];
+  });
+}
+
+/** Walks through what one subscriber was given. */
+class SubscriberCheck {
+  readonly #subscriber: SubscriberRecord;
+  readonly #known: Known;
+  readonly #final: LogVersion | undefined;
+  readonly #violations: string[] = [];
+  /** The last event it was given; seq 0 before the first, and epoch null before anything is known of it. */
+  #at: { epoch: number | null; seq: number };
+  /** Everything up to here was named as missing. */
+  #toldTo = 0;
+  #attempt = 0;
+  readonly #keys = new Set<string>();
+  readonly #producers = new Map<string, number>();
+  #ended = false;
+
+  constructor(
+    subscriber: SubscriberRecord,
+    { known, final }: { known: Known; final: LogVersion | undefined },
+  ) {
+    this.#subscriber = subscriber;
+    this.#known = known;
+    this.#final = final;
+    const after = subscriber.after === undefined ? null : parseCursor(subscriber.after);
+    this.#at = after ?? { epoch: null, seq: 0 };
+  }
+
+  run(): string[] {
+    for (const given of this.#subscriber.given) {
+      if (this.#ended) this.#complain(`was given something behind job.ended: ${describe(given)}`);
+      if (given.kind === 'event') this.#take(given);
+      else if (given.kind === 'truncated') this.#skip(given);
+      else this.#begin(given.epoch);
+    }
+    if (this.#subscriber.complete && !this.#ended) this.#checkEnd();
+    return this.#violations;
+  }
+
+  #take({ id, key, type, attempt }: Extract<Given, { kind: 'event' }>): void {
+    const at = parseCursor(id);
+    if (at === null) {
+      this.#complain(`was given the id "${id}", which is no cursor`);
+      return;
+    }
+    const { epoch } = this.#at;
+    if (epoch !== null && epoch !== at.epoch)
+      this.#complain(`was given ${id}, of another epoch than ${epoch}, without a reset`);
+    // Where nothing is known of the epoch, somebody must at least have tried to append it.
+    const isKnown =
+      this.#known.stored.has(id) || (!this.#known.epochs.has(at.epoch) && this.#known.appended.has(key));
+    if (!isKnown) this.#complain(`was given ${key} as ${id}, which no log holds`);
+    if (this.#keys.has(key)) this.#complain(`was given ${key} twice, again as ${id}`);
+    this.#checkOrder(id, key);
+    if (attempt !== null && attempt < this.#attempt)
+      this.#complain(`was given ${id} of attempt ${attempt} behind an event of attempt ${this.#attempt}`);
+    const had = Math.max(this.#at.seq, this.#toldTo);
+    if (at.seq <= had) this.#complain(`was given ${id} behind ${at.epoch}-${had}`);
+    this.#checkLeftOut(at.epoch, { from: had + 1, to: at.seq - 1 });
+    this.#keys.add(key);
+    this.#attempt = Math.max(this.#attempt, attempt ?? 0);
+    this.#at = at;
+    this.#ended = type === 'job.ended';
+  }
+
+  #checkOrder(id: string, key: string): void {
+    const { producer, number } = partsOf(key);
+    const last = this.#producers.get(producer) ?? 0;
+    if (number < last) this.#complain(`was given ${key} as ${id}, behind number ${last} of its producer`);
+    this.#producers.set(producer, Math.max(number, last));
+  }
+
+  /** Only what the subscriber has had under another id may be left out, and only where it is so filtered. */
+  #checkLeftOut(epoch: number, { from, to }: { from: number; to: number }): void {
+    for (let seq = from; seq <= to; seq += 1) {
+      const key = this.#known.places.get(`${epoch}-${seq}`);
+      if (this.#subscriber.view === 'client' && (key === undefined || this.#keys.has(key))) continue;
+      this.#complain(
+        `was never given ${epoch}-${seq}${key === undefined ? '' : ` (${key})`} and not told so`,
+      );
+    }
+  }
+
+  /** A notice may come again, when the connection broke before an event moved the cursor. */
+  #skip({ from, to }: Extract<Given, { kind: 'truncated' }>): void {
+    const [first, last] = [parseCursor(from), parseCursor(to)];
+    if (first === null || last === null || first.epoch !== last.epoch || first.seq > last.seq) {
+      this.#complain(`was told of a range that is none: ${from} to ${to}`);
+      return;
+    }
+    const { epoch, seq } = this.#at;
+    if (epoch !== null && epoch !== first.epoch)
+      this.#complain(`was told that ${from} is gone, of another epoch than ${epoch}`);
+    if (first.seq <= seq)
+      this.#complain(`was told that ${from} is gone, though it has had ${first.epoch}-${seq}`);
+    this.#checkLeftOut(first.epoch, { from: Math.max(seq, this.#toldTo) + 1, to: first.seq - 1 });
+    const min = this.#known.epochs.get(first.epoch);
+    if (min !== undefined && last.seq >= min)
+      this.#complain(`was told that ${to} is gone, but the log keeps all from ${first.epoch}-${min}`);
+    this.#at = { epoch: first.epoch, seq };
+    this.#toldTo = Math.max(this.#toldTo, last.seq);
+  }
+
+  #begin(epoch: number): void {
+    this.#at = { epoch, seq: 0 };
+    this.#toldTo = 0;
+    this.#attempt = 0;
+    if (this.#subscriber.view === 'client') return;
+    this.#keys.clear();
+    this.#producers.clear();
+  }
+
+  #checkEnd(): void {
+    if (this.#final === undefined) return;
+    const { epoch, entries } = this.#final;
+    if (this.#at.epoch !== null && this.#at.epoch !== epoch) {
+      this.#complain(`stopped in epoch ${this.#at.epoch}; the log is in epoch ${epoch}`);
+      return;
+    }
+    const had = Math.max(this.#at.seq, this.#toldTo);
+    const next = entries.find(({ seq, key }) => seq > had && !this.#keys.has(key));
+    if (next !== undefined) this.#complain(`never got as far as ${epoch}-${next.seq} (${next.key})`);
+  }
+
+  #complain(what: string): void {
+    this.#violations.push(`${this.#subscriber.name} ${what}.`);
+  }
+}
+
+function describe(given: Given): string {
+  return given.kind === 'event' ? `${given.type} ${given.id}` : `a notice (${given.kind})`;
+}
+
+function partsOf(key: string): { producer: string; number: number } {
+  const slash = key.lastIndexOf('/');
+  return { producer: key.slice(0, slash), number: Number(key.slice(slash + 1)) };
+}
+
+/** Attempts of workers leave no hole in their numbers; an API process may, when a rollback took its event. */
+function isAttempt(producer: string): boolean {
+  return /\/w\d+[^/]*$/.test(producer);
+}
+
+function isBetween(key: string, from: string, to: string): boolean {
+  const [at, first, last] = [partsOf(key), partsOf(from), partsOf(to)];
+  return at.producer === first.producer && at.number >= first.number && at.number <= last.number;
+}
+
+function firstNumbers({ entries }: LogVersion): ReadonlyMap<string, number> {
+  const first = new Map<string, number>();
+  for (const { key } of entries) {
+    const { producer, number } = partsOf(key);
+    if (!first.has(producer)) first.set(producer, number);
+  }
+  return first;
+}
