@@ -4,6 +4,7 @@
 //   node scripts/bootstrap.mjs [command]         llmmixer, by default `up`
 //   node scripts/bootstrap.mjs --test [...]      type check, lint, unused code, the page, suites
 //   node scripts/bootstrap.mjs --screenshots [folder]
+//   node scripts/bootstrap.mjs --bench [--only part]
 //   node scripts/bootstrap.mjs --install         nothing but the installation
 //   node scripts/bootstrap.mjs --build           the installation and the page
 
@@ -33,6 +34,7 @@ async function main() {
   if (mode === '--build') process.stdout.write(await ensureBuilt(root, { always: true }));
   else if (mode === '--test') await test(rest);
   else if (mode === '--screenshots') await takeScreenshots(rest);
+  else if (mode === '--bench') endAs(await runTool('node', ['bench/events.ts', ...rest]));
   else await start(process.argv.slice(2));
 }
 

@@ -1,0 +1,68 @@
+// `npm run bench:events [-- --only append|fan-out|memory|latency]`: what the event path costs, beside the barest
+// programs that do the same, measured in turn in the same run. Prints a table; asserts nothing.
+
+import { parseArgs } from 'node:util';
+import { startTestRedis } from '../test/support/private-redis.ts';
+import { measureAppend } from './parts/append.ts';
+import { measureFanOut } from './parts/fan-out.ts';
+import { measureLatency } from './parts/latency.ts';
+import { measureMemory } from './parts/memory.ts';
+import { measureStalled } from './parts/stalled.ts';
+import { formatTable, type Row } from './support/report.ts';
+import { openStage, type Stage } from './support/stage.ts';
+
+const parts: Record<string, ((stage: Stage) => Promise<Row[]>)[]> = {
+  append: [measureAppend],
+  'fan-out': [measureFanOut],
+  memory: [measureMemory, measureStalled],
+  latency: [measureLatency],
+};
+
+/** A part takes about 30 s; this is for what hangs. */
+const wholeMsMax = 180_000;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const { only } = parseArgs({ options: { only: { type: 'string', multiple: true } } }).values;
+  const names = only ?? Object.keys(parts);
+  const unknown = names.filter((name) => !(name in parts));
+  if (unknown.length > 0) {
+    process.stderr.write(
+      `--only takes ${Object.keys(parts).join(', ')}; ${unknown.join(', ')} is none of them.\n`,
+    );
+    return 64;
+  }
+  // However it ends, what was started is ended first.
+  await using stack = new AsyncDisposableStack();
+  try {
+    const rows = await Promise.race([untilStopped(), run(stack, names)]);
+    process.stdout.write(formatTable(rows));
+    return 0;
+  } catch (error) {
+    process.stderr.write(`The bench has ended early: ${error instanceof Error ? error.stack : error}\n`);
+    return 1;
+  }
+}
+
+async function run(stack: AsyncDisposableStack, names: readonly string[]): Promise<Row[]> {
+  const redis = stack.adopt(await startTestRedis(), (each) => each.close());
+  const rows: Row[] = [];
+  for (const name of names) {
+    for (const measure of parts[name] ?? []) {
+      process.stderr.write(`${measure.name} ...\n`);
+      await using stage = await openStage(redis.url, stack);
+      rows.push(...(await measure(stage)));
+    }
+  }
+  return rows;
+}
+
+/** Rejects when this process is told to stop, or has taken far too long. */
+function untilStopped(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(name, () => reject(new TypeError(`stopped by ${name}`)));
+    setTimeout(() => reject(new TypeError(`not done after ${wholeMsMax} ms`)), wholeMsMax).unref();
+  });
+}

@@ -1,0 +1,1 @@
+export const apiKey = `llmx_bench_${'k'.repeat(40)}`;
