@@ -11,7 +11,7 @@ export async function awaitEnd(
   let check = () => {};
   const attachment = hub.attach(id, {
     onArrival: ({ frames }) => {
-      if (frames.at(-1)?.entry.type === 'job.ended') check();
+      if (frames.entries.at(-1)?.type === 'job.ended') check();
     },
     onDoubt: () => check(),
   });

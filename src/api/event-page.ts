@@ -3,7 +3,7 @@ import type { EventPage } from '../contract/stream.ts';
 import { formatCursor, type Position } from '../core/cursor.ts';
 import { decideStart } from '../core/merge.ts';
 import type { LogPage } from '../store/ports.ts';
-import { Frame } from './fan-out/frame.ts';
+import { envelope } from './fan-out/frames.ts';
 import { notice } from './fan-out/notice.ts';
 import { patience } from './patience.ts';
 import { jobNotFound, requireJob } from './require-job.ts';
@@ -61,7 +61,7 @@ async function readOnce(services: Services, job: string, { after, limit }: PageR
   }
   const last = page.entries.at(-1)?.seq ?? position.seq;
   return {
-    events: page.entries.map((entry) => JSON.parse(new Frame(epoch, entry).json) as JobEvent),
+    events: page.entries.map((entry) => JSON.parse(envelope(epoch, entry)) as JobEvent),
     next: formatCursor({ epoch, seq: last }),
     ended: page.done && last === page.seq,
     notices,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Frame } from '../../src/api/fan-out/frame.ts';
+import type { Frames } from '../../src/api/fan-out/frames.ts';
 import { Gate } from '../../src/api/fan-out/gate.ts';
 import { Hub } from '../../src/api/fan-out/hub.ts';
 import { followJob, type Sink, type SubscriberSources } from '../../src/api/fan-out/subscriber.ts';
@@ -65,11 +65,9 @@ class TestSink implements Sink {
   bytesMax = 0;
   #bytes = 0;
 
-  events(frames: readonly Frame[]): void {
-    for (const { entry, json } of frames) {
-      this.seqs.push(entry.seq);
-      this.#bytes += json.length;
-    }
+  events({ entries, sse }: Frames): void {
+    this.seqs.push(...entries.map(({ seq }) => seq));
+    this.#bytes += sse.length;
     this.bytesMax = Math.max(this.bytesMax, this.backlogBytes());
   }
   control({ type }: { type: string }): void {

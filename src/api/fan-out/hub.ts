@@ -3,13 +3,11 @@ import { limits } from '../../contract/limits.ts';
 import type { Position } from '../../core/cursor.ts';
 import { parseAnnouncement } from '../../store/event-log.ts';
 import { jobKeys } from '../../store/keys.ts';
-import { Frame } from './frame.ts';
+import { Frames } from './frames.ts';
 
 /** Fresh events of one job, encoded once for all who hear of them. */
 export interface Arrival {
-  epoch: number;
-  first: number;
-  frames: readonly Frame[];
+  frames: Frames;
   bytes: number;
 }
 
@@ -145,14 +143,12 @@ export class Hub {
 
 function announce(channel: Channel, message: string): void {
   const { epoch, entries } = parseAnnouncement(message);
-  const [first] = entries;
   const last = entries.at(-1);
-  if (!first || !last) return;
+  if (!last) return;
   channel.heard = { epoch, seq: last.seq };
   channel.active = true;
   channel.behindBefore = false;
-  const frames = entries.map((entry) => new Frame(epoch, entry));
-  const arrival = { epoch, first: first.seq, frames, bytes: message.length };
+  const arrival = { frames: new Frames(epoch, entries), bytes: message.length };
   for (const listener of channel.listeners) listener.onArrival(arrival);
 }
 

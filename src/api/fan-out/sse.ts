@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
-import type { Frame } from './frame.ts';
+import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
 import type { Sink } from './subscriber.ts';
 
@@ -27,8 +27,8 @@ export class SseStream implements Sink {
     this.#heartbeat = setInterval(() => this.#beat(), limits.heartbeatMs);
   }
 
-  events(frames: readonly Frame[]): void {
-    this.raw(frames.map((frame) => frame.sse).join(''));
+  events(frames: Frames): void {
+    this.raw(frames.sse);
   }
 
   control({ type, data }: ControlFrame): void {
@@ -41,7 +41,7 @@ export class SseStream implements Sink {
     this.control({ type: 'server.closing', data: { retryMs } });
   }
 
-  raw(text: string): void {
+  raw(text: string | Buffer): void {
     if (!this.#response.writableEnded) this.#response.write(text);
   }
 

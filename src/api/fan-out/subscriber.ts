@@ -6,7 +6,7 @@ import type { Position } from '../../core/cursor.ts';
 import { decideDelivery, decideStart } from '../../core/merge.ts';
 import type { LogPage } from '../../store/ports.ts';
 import { isRedisAway } from '../../store/redis.ts';
-import { Frame } from './frame.ts';
+import { Frames } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { Arrival, Hub } from './hub.ts';
 import { notice } from './notice.ts';
@@ -15,7 +15,7 @@ import { notice } from './notice.ts';
 export interface Sink {
   /** Subscriptions that share the sink take turns at filling it: one page each, then the next. */
   readonly turns: Gate;
-  events(frames: readonly Frame[]): void;
+  events(frames: Frames): void;
   control(frame: ControlFrame): void;
   /** Bytes handed over that the client has not taken yet. */
   backlogBytes(): number;
@@ -137,7 +137,7 @@ class JobSubscription {
       this.#position = { epoch, seq: start.kind === 'truncated' ? start.to : 0 };
       if (start.kind === 'reset') return false;
     }
-    this.#deliver(page.entries.map((entry) => new Frame(epoch, entry)));
+    this.#deliver(new Frames(epoch, page.entries));
     if (this.#position.seq < page.seq || (this.#inDoubt && !page.done)) return false;
     if (page.done && !this.#isOver()) {
       sink.control({ type: 'caught.up', data: {} });
@@ -162,9 +162,12 @@ class JobSubscription {
     }
   }
 
-  #take({ epoch, first, frames }: Arrival): void {
-    if (this.#position === null) return; // nothing was read yet, so this cannot be live
-    const delivery = decideDelivery(this.#position, { epoch, first, count: frames.length });
+  #take({ frames }: Arrival): void {
+    const { epoch, entries } = frames;
+    const [first] = entries;
+    // Where nothing was read yet this cannot be live.
+    if (this.#position === null || first === undefined) return;
+    const delivery = decideDelivery(this.#position, { epoch, first: first.seq, count: entries.length });
     switch (delivery.kind) {
       case 'drop':
         break;
@@ -173,7 +176,7 @@ class JobSubscription {
         break;
       case 'deliver':
         // Others fill the sink as well, so there may be no room before as after.
-        if (this.#hasRoom()) this.#deliver(frames.slice(delivery.from));
+        if (this.#hasRoom()) this.#deliver(frames.from(delivery.from));
         if (this.#isOver()) this.#wake();
         else if (!this.#hasRoom()) this.#leaveLive();
         break;
@@ -196,12 +199,12 @@ class JobSubscription {
     return this.#request.sink.backlogBytes() <= limits.subscriberBytesMax;
   }
 
-  #deliver(frames: readonly Frame[]): void {
-    const last = frames.at(-1);
+  #deliver(frames: Frames): void {
+    const last = frames.entries.at(-1);
     if (!last) return;
     this.#request.sink.events(frames);
-    this.#position = { epoch: last.epoch, seq: last.entry.seq };
-    if (last.entry.type === 'job.ended') this.#state = 'ended';
+    this.#position = { epoch: frames.epoch, seq: last.seq };
+    if (last.type === 'job.ended') this.#state = 'ended';
   }
 
   #leaveLive(): void {

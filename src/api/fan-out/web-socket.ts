@@ -11,7 +11,7 @@ import { parsePosition } from '../parse-position.ts';
 import { jobNotFound, requireJob } from '../require-job.ts';
 import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
-import type { Frame } from './frame.ts';
+import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
 import type { StreamEnd } from './open-streams.ts';
 import { followJob, type Sink } from './subscriber.ts';
@@ -155,8 +155,8 @@ export class WebSocketSession {
   #sinkFor(job: string): Sink {
     return {
       turns: this.#turns,
-      events: (frames: readonly Frame[]) => {
-        for (const frame of frames) this.#sendText(frame.webSocket);
+      events: (frames: Frames) => {
+        for (const text of frames.webSocket) this.#sendText(text);
       },
       control: ({ type, data }: ControlFrame) => this.#send({ op: 'control', type, job, data }),
       backlogBytes: () => this.#socket.bufferedAmount,
@@ -191,8 +191,9 @@ export class WebSocketSession {
     else this.#sendText(JSON.stringify(message));
   }
 
-  #sendText(text: string): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text);
+  /** Bytes are UTF-8. */
+  #sendText(text: string | Buffer): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text, { binary: false });
   }
 }
 
