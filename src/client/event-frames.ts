@@ -1,12 +1,11 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import type { JobEvent } from '../contract/event.ts';
 import { limits } from '../contract/limits.ts';
 import type { ControlFrame } from '../contract/stream.ts';
-import { isControl, isEvent } from './stream-parts.ts';
+import { isControl } from './stream-parts.ts';
 
-/** What a stream of a job says: an event, a word about the stream, or only that it is alive. */
-export type StreamFrame =
-  | { kind: 'event'; event: JobEvent }
+/** What a stream says: an event, a word about the stream, or only that it is alive. */
+export type StreamFrame<Event> =
+  | { kind: 'event'; event: Event }
   | { kind: 'control'; frame: ControlFrame }
   | { kind: 'heartbeat' };
 
@@ -18,10 +17,10 @@ export type StreamFrame =
  * answer fail (by its AbortController).
  * @throws what the connection throws when it breaks, and a {@link FrameError} for a frame that makes no sense.
  */
-export async function* readFrames(
+export async function* readFrames<Event>(
   response: Response,
-  { silenceMs, onSilence }: { silenceMs: number; onSilence(): void },
-): AsyncGenerator<StreamFrame> {
+  { isEvent, silenceMs, onSilence }: FrameReading<Event>,
+): AsyncGenerator<StreamFrame<Event>> {
   if (response.body === null) return;
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -40,8 +39,15 @@ export async function* readFrames(
     if (done) return;
     parser.feed(decoder.decode(value, { stream: true }));
     // One by one, so that a bad frame takes none of those before it along.
-    for (const found of ready.splice(0)) yield found === 'comment' ? { kind: 'heartbeat' } : readFrame(found);
+    for (const found of ready.splice(0))
+      yield found === 'comment' ? { kind: 'heartbeat' } : readFrame(found, isEvent);
   }
+}
+
+interface FrameReading<Event> {
+  isEvent(value: unknown): value is Event;
+  silenceMs: number;
+  onSilence(): void;
 }
 
 /** What came is not of this protocol, or larger than it allows. */
@@ -58,7 +64,10 @@ function parseJson(text: string): unknown {
 }
 
 /** An event has an id, a control frame has none. */
-function readFrame({ id, event, data }: EventSourceMessage): StreamFrame {
+function readFrame<Event>(
+  { id, event, data }: EventSourceMessage,
+  isEvent: (value: unknown) => value is Event,
+): StreamFrame<Event> {
   const value = parseJson(data);
   if (id === undefined) {
     const frame = { type: event, data: value };

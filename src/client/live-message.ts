@@ -1,7 +1,7 @@
 import type { ServerMessage } from '../contract/stream.ts';
 import { isProblem } from './problem.ts';
 import { randomId } from './random-id.ts';
-import { isControl, isEvent, isObject } from './stream-parts.ts';
+import { isControl, isEvent, isObject, isRing } from './stream-parts.ts';
 
 /** What the service said over the WebSocket; null where it is not of this protocol. */
 export function readServerMessage(data: unknown): ServerMessage | null {
@@ -45,16 +45,6 @@ function isServerMessage(value: unknown): value is ServerMessage {
     default:
       return false;
   }
-}
-
-function isRing(value: unknown): boolean {
-  return (
-    isObject(value) &&
-    'type' in value &&
-    value.type === 'job.changed' &&
-    'data' in value &&
-    isObject(value.data)
-  );
 }
 
 function isTextOrAbsent(value: unknown): boolean {

@@ -1,4 +1,4 @@
-import type { JobEvent } from '../contract/event.ts';
+import type { FeedEvent, JobEvent } from '../contract/event.ts';
 import type { ControlFrame } from '../contract/stream.ts';
 
 /** Whether what came is an event of a job, as far as its envelope tells. */
@@ -11,6 +11,19 @@ export function isEvent(value: unknown): value is JobEvent {
     typeof fields.job === 'string' &&
     typeof fields.type === 'string' &&
     isObject(fields.data)
+  );
+}
+
+/** Whether what came is a ring of the bell. */
+export function isRing(value: unknown): value is FeedEvent {
+  return (
+    isObject(value) &&
+    'id' in value &&
+    typeof value.id === 'string' &&
+    'type' in value &&
+    value.type === 'job.changed' &&
+    'data' in value &&
+    isObject(value.data)
   );
 }
 
