@@ -7,6 +7,7 @@ import { expireJob } from '../src/store/expire-job.ts';
 import type { Pickup } from '../src/store/job-queue.ts';
 import type { BeginAnswer } from '../src/store/ports.ts';
 import type { Attempt, Outcome } from './attempt.ts';
+import { attemptBell } from './attempt-bell.ts';
 import type { Ending } from './ending.ts';
 import { finishAttempt } from './finish-attempt.ts';
 import { keepLease } from './keep-lease.ts';
@@ -60,7 +61,10 @@ async function runAttempt(
   if (job === null) return { done: true };
   const policy = jobPolicy(job.spec);
   const identity = { attempt: begun.attempt, token };
-  const publisher = openPublisher(services, { id, identity, ending });
+  // Only a job that never began is sure to be shown as it is.
+  const known = begun.prev === 'none' ? job.status : null;
+  const ring = attemptBell(services.feed, job, known);
+  const publisher = openPublisher(services, { id, identity, ending, ring });
   const attempt: Attempt = {
     job,
     policy,
@@ -126,8 +130,18 @@ function unexpected({ logger }: WorkerServices, { job }: Attempt, error: unknown
 }
 
 function openPublisher(
-  { log, feed, logger }: WorkerServices,
-  { id, identity, ending }: { id: string; identity: Attempt['identity']; ending: Ending },
+  { log, logger }: WorkerServices,
+  {
+    id,
+    identity,
+    ending,
+    ring,
+  }: {
+    id: string;
+    identity: Attempt['identity'];
+    ending: Ending;
+    ring: ReturnType<typeof attemptBell>;
+  },
 ): EventPublisher {
   return new EventPublisher({
     log,
@@ -142,7 +156,7 @@ function openPublisher(
       ending.end('fenced');
     },
     onChange: ({ status }, cursor) => {
-      if (status !== undefined) void feed.ring({ job: id, status, cursor }).catch(() => {});
+      if (status !== undefined) void ring(status, cursor).catch(() => {});
     },
   });
 }

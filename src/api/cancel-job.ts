@@ -31,11 +31,7 @@ export async function cancelJob(
   });
   const resource = await records.get(job);
   if (answer === 'ENDED' && resource) {
-    const tidying = [
-      queue.remove(job),
-      records.closeOpen(job),
-      feed.ring({ job, status: resource.status, cursor: resource.cursor }),
-    ];
+    const tidying = [queue.remove(job), records.closeOpen(job), feed.ring(resource, null)];
     for (const result of await Promise.allSettled(tidying)) {
       if (result.status === 'rejected')
         logger.debug({ err: result.reason, job }, 'tidying after a cancel is left to the sweeper');

@@ -155,7 +155,7 @@ function createServices({
     feed,
     hub,
     sources,
-    feedHub: new FeedHub(blocking, feed),
+    feedHub: new FeedHub({ blocking, connection, feed }),
     workers: createWorkerRegistry(redis),
     sessions: createSessions(redis, (token) => seal.fingerprint(`session ${token}`)),
     seal,

@@ -51,8 +51,8 @@ export async function submitJob(
   }
   const created = await createJob(services, claim.id, submission);
   await scheduleJob(services, claim.id, created.spec);
-  const { id, status, cursor } = created;
-  await services.feed.ring({ job: id, status, cursor }).catch(() => {});
+  // Found again, it may have changed since, and that ring be missing.
+  await services.feed.ring(created, claim.replayed ? null : created.status).catch(() => {});
   return { job: created, replayed: claim.replayed };
 }
 

@@ -47,7 +47,8 @@ export async function* followStream<Event>(
           yield frame;
           break;
         case 'control':
-          if (frame.frame.type === 'server.closing') retryAfterMs = retryMsOf(frame.frame.data);
+          if (frame.frame.type === 'server.closing')
+            retryAfterMs = Math.min(retryMsOf(frame.frame.data), limits.followRetryAfterMsMax);
           yield frame;
           break;
         case 'heartbeat':

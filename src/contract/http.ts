@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { Job, JobId, jobStatuses, sandboxLevels, Timestamp, terminalKinds } from './job.ts';
+import { Job, JobId, sandboxLevels, Timestamp, terminalKinds } from './job.ts';
+import { jobFilterFields } from './job-filter.ts';
 import { limits } from './limits.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -27,9 +28,7 @@ export type RetryBody = Static<typeof RetryBody>;
 
 export const ListQuery = Type.Object(
   {
-    status: Type.Optional(Type.Enum([...jobStatuses])),
-    type: Type.Optional(Type.Enum(['command', 'prompt'])),
-    tag: Type.Optional(Type.String({ minLength: 1, maxLength: limits.tagLengthMax })),
+    ...jobFilterFields,
     q: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
     page: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-job_[0-9a-hjkmnp-tv-z]{26}$' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageItemsMax })),
@@ -52,7 +51,7 @@ export const EventsQuery = Type.Object(
   },
   strict,
 );
-export const FeedQuery = Type.Object({ after: Type.Optional(Type.String()) }, strict);
+export const FeedQuery = Type.Object({ ...jobFilterFields, after: Type.Optional(Type.String()) }, strict);
 
 export const Accepted = Type.Object({ accepted: Type.Literal(true), msg: Type.Optional(Type.String()) });
 

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { exactlyOneInput, inputFields, MessageId, reasonField, sizeFields } from './control.ts';
 import { type FeedEvent, JobEvent } from './event.ts';
 import { Cursor, Job, JobId } from './job.ts';
+import { jobFilterFields } from './job-filter.ts';
 import type { Problem } from './problem.ts';
 
 /** Frames that say something about the stream itself. They carry no id and are in no log. */
@@ -51,7 +52,10 @@ const Subscribe = Type.Object(
   strict,
 );
 const Unsubscribe = Type.Object({ ...op('unsubscribe'), job: JobId, msg }, strict);
-const Feed = Type.Object({ ...op('feed'), after: Type.Optional(Type.String()), msg }, strict);
+const Feed = Type.Object(
+  { ...op('feed'), ...jobFilterFields, after: Type.Optional(Type.String()), msg },
+  strict,
+);
 const Input = Type.Object(
   { ...op('input'), job: JobId, ...inputFields, msg },
   { ...strict, ...exactlyOneInput },

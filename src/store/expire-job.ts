@@ -24,6 +24,6 @@ export async function expireJob(
   const changes = changesOf({ ...event, at, attempt: null });
   if ((await log.expire(job, { at, ended, changes })) !== 'ENDED') return false;
   const resource = await records.get(job);
-  if (resource) await feed.ring({ job, status: resource.status, cursor: resource.cursor });
+  if (resource) await feed.ring(resource, null);
   return true;
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Job, JobSpec } from '../contract/job.ts';
+import type { JobFilter } from '../contract/job-filter.ts';
 import { limits } from '../contract/limits.ts';
 import { formatCursor } from '../core/cursor.ts';
 import { jobKeys, keys } from './keys.ts';
@@ -26,10 +27,7 @@ const resourceFields = [
 /** Those that can be large: what a row weighs. */
 const largeFields = ['spec', 'result', 'error', 'metadata'] as const;
 
-export interface JobFilter {
-  status?: string;
-  type?: string;
-  tag?: string;
+export interface ListFilter extends JobFilter {
   /** Text to find in the command or prompt, case ignored. */
   q?: string;
 }
@@ -89,7 +87,7 @@ export class JobRecords {
    * a rare filter is searched in bounded steps, not in one endless request.
    */
   async list(
-    filter: JobFilter,
+    filter: ListFilter,
     { page, limit }: { page: string | undefined; limit: number },
   ): Promise<{ items: Job[]; nextPage: string | null }> {
     const chosen: string[] = [];
@@ -129,7 +127,7 @@ export class JobRecords {
    * Which of the jobs fit, by the few fields the filter asks for, with the size of their rows in bytes. Those
    * that have expired leave the list; one that is not there yet, since its submit is on the way, stays.
    */
-  async #matching(ids: readonly [string, number][], filter: JobFilter): Promise<Map<string, number>> {
+  async #matching(ids: readonly [string, number][], filter: ListFilter): Promise<Map<string, number>> {
     const fields = ['status', 'type', 'tags', ...(filter.q === undefined ? [] : ['spec'])];
     const pipeline = this.#redis.pipeline();
     for (const [id] of ids) {
@@ -210,13 +208,13 @@ function pageAfter(place: { createdAtMs: number; id: string } | null): string | 
   return place === null ? null : `${place.createdAtMs}-${place.id}`;
 }
 
-function isEmpty({ status, type, tag, q }: JobFilter): boolean {
+function isEmpty({ status, type, tag, q }: ListFilter): boolean {
   return status === undefined && type === undefined && tag === undefined && q === undefined;
 }
 
 function matches(
   job: { status: string; type: string; tags: string[]; spec?: JobSpec },
-  { status, type, tag, q }: JobFilter,
+  { status, type, tag, q }: ListFilter,
 ): boolean {
   if (status !== undefined && job.status !== status) return false;
   if (type !== undefined && job.type !== type) return false;

@@ -256,22 +256,6 @@ describe('the WebSocket', () => {
     expect(await closed).toBe(1006); // cut off, without a word it would not read
   });
 
-  it('rings for changes of every job', async () => {
-    const client = await connect();
-    client.send({ op: 'feed', msg: 'f' });
-    await client.until(isAck('f'));
-    const { job } = await service.run({ type: 'command', shell: 'true' });
-    const rings = () =>
-      client.received.flatMap((message) =>
-        message.op === 'event' && message.event.type === 'job.changed' && message.event.data.job === job.id
-          ? [message.event.data.status]
-          : [],
-      );
-    // API and worker ring on their own; only their changes have an order.
-    await expect.poll(() => rings().sort()).toEqual(['queued', 'running', 'succeeded']);
-    client.close();
-  });
-
   it('says goodbye when the server stops', async () => {
     const own = await startService({ redisUrl: service.redisUrl, workers: 0 });
     const socket = new WebSocket(`${own.baseUrl.replace('http', 'ws')}/v1/ws`, 'llmmixer.v1', {
@@ -286,22 +270,5 @@ describe('the WebSocket', () => {
     expect(messages).toEqual([
       JSON.stringify({ op: 'control', type: 'server.closing', data: { retryMs: 200 } }),
     ]);
-  });
-});
-
-describe('the bell', () => {
-  it('goes on behind the last ring heard, over Server-Sent Events', async () => {
-    const { openSse } = await import('../support/sse.ts');
-    const headers = { authorization: `Bearer ${apiKey}` };
-    const reader = openSse(`${service.baseUrl}/v1/events`, headers);
-    await reader.until(({ event }) => event === 'caught.up');
-    const first = await service.run({ type: 'command', shell: 'true' });
-    const ring = await reader.until(({ data }) => data.includes(first.job.id) && data.includes('succeeded'));
-    reader.close();
-    const second = await service.run({ type: 'command', shell: 'true' });
-    const again = openSse(`${service.baseUrl}/v1/events?after=${ring.id}`, headers);
-    await again.until(({ event }) => event === 'caught.up');
-    await again.until(({ data }) => data.includes(second.job.id) && data.includes('succeeded'));
-    again.close();
   });
 });

@@ -11,6 +11,7 @@ import { parsePosition } from '../parse-position.ts';
 import { jobNotFound, requireJob } from '../require-job.ts';
 import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
+import type { FeedRequest } from './feed-hub.ts';
 import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
 import type { StreamEnd } from './open-streams.ts';
@@ -89,7 +90,7 @@ export class WebSocketSession {
       case 'unsubscribe':
         return this.#unsubscribe(message.job);
       case 'feed':
-        return this.#followFeed(message.after);
+        return this.#followFeed(message);
       case 'input':
         return sendControl(this.#services, message.job, inputControl(message, by));
       case 'resize': {
@@ -164,8 +165,8 @@ export class WebSocketSession {
     };
   }
 
-  async #followFeed(after: string | undefined): Promise<void> {
-    if (after !== undefined) parsePosition(after);
+  async #followFeed(request: FeedRequest): Promise<void> {
+    if (request.after !== undefined) parsePosition(request.after);
     this.#leaveFeed?.();
     this.#leaveFeed = await this.#services.feedHub.attach(
       {
@@ -176,7 +177,7 @@ export class WebSocketSession {
         },
         control: ({ type, data }) => this.#send({ op: 'control', type, data }),
       },
-      after,
+      request,
     );
     if (this.#closed) this.#leaveFeed();
   }

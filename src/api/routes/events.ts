@@ -7,8 +7,9 @@ import { Problem } from '../../contract/problem.ts';
 import { EventPage } from '../../contract/stream.ts';
 import type { Position } from '../../core/cursor.ts';
 import { readEventPage } from '../event-page.ts';
-import type { FeedSink } from '../fan-out/feed-hub.ts';
+import type { FeedRequest, FeedSink } from '../fan-out/feed-hub.ts';
 import { openStream } from '../fan-out/open-stream.ts';
+import type { SseStream } from '../fan-out/sse.ts';
 import { followJob } from '../fan-out/subscriber.ts';
 import { parsePosition } from '../parse-position.ts';
 import { jobNotFound } from '../require-job.ts';
@@ -58,6 +59,8 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'The bell for lists: which job changed (Server-Sent Events, at least once)',
+          description:
+            'Resume with Last-Event-ID (which wins) or ?after=. `status`, `type` and `tag` leave out what a list with the same filter need not hear: a ring comes when a job enters the status and when it leaves it. Fetch the list again at `caught.up` and at `history.truncated`.',
           tags: ['events'],
           querystring: FeedQuery,
           response: { '4xx': Problem, '5xx': Problem },
@@ -66,7 +69,7 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
       async (request, reply) => {
         const after = request.headers['last-event-id']?.toString() ?? request.query.after;
         if (after !== undefined) parsePosition(after);
-        await streamFeed(services, request, reply, after);
+        await streamFeed(services, request, reply, { ...request.query, after });
         return reply;
       },
     );
@@ -82,14 +85,19 @@ async function streamJob(
   const { stream, signal } = openStream(services.streams, request, reply);
   try {
     const end = await followJob(services.sources, { job, after, sink: stream, signal });
-    if (end !== 'slow') return;
-    stream.control({ type: 'slow.consumer', data: {} });
-    setTimeout(() => reply.raw.destroy(), slowGraceMs).unref();
+    if (end === 'slow') letGo(stream, reply);
   } catch (error) {
     services.logger.error({ err: error, job }, 'a job cannot be followed; its stream ends');
   } finally {
     stream.end();
   }
+}
+
+/** Ends the stream of a reader that does not read, whether it takes the goodbye or not. */
+function letGo(stream: SseStream, reply: FastifyReply): void {
+  stream.control({ type: 'slow.consumer', data: {} });
+  stream.end();
+  setTimeout(() => reply.raw.destroy(), slowGraceMs).unref();
 }
 
 const slowGraceMs = 1000;
@@ -98,19 +106,22 @@ async function streamFeed(
   services: Services,
   request: FastifyRequest,
   reply: FastifyReply,
-  after: string | undefined,
+  feedRequest: FeedRequest,
 ): Promise<void> {
   const { stream, signal } = openStream(services.streams, request, reply);
+  let isLetGo = false;
   const sink: FeedSink = {
     // A list refetches when it was cut off, so a reader that stops reading is let go rather than fed.
     ring: (event) => {
-      if (stream.backlogBytes() > limits.subscriberBytesMax) stream.end();
+      if (isLetGo) return;
+      isLetGo = stream.backlogBytes() > limits.subscriberBytesMax;
+      if (isLetGo) letGo(stream, reply);
       else stream.raw(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
     },
     control: (frame) => stream.control(frame),
   };
   try {
-    const detach = await services.feedHub.attach(sink, after);
+    const detach = await services.feedHub.attach(sink, feedRequest);
     if (signal.aborted) detach();
     else signal.addEventListener('abort', detach);
   } catch (error) {
