@@ -12,6 +12,7 @@ import type {
   WorkerList,
 } from '../contract/http.ts';
 import type { Job, JobSubmission } from '../contract/job.ts';
+import type { JobFilter } from '../contract/job-filter.ts';
 import type { EventPage } from '../contract/stream.ts';
 import { notTheService, readProblem } from './problem.ts';
 
@@ -46,6 +47,12 @@ export interface EventPageOptions extends CallOptions {
   waitSeconds?: number;
 }
 
+/** `after` is where the stream begins. */
+export interface OpenOptions {
+  after: string | undefined;
+  signal: AbortSignal;
+}
+
 /**
  * The calls of CONTRACT.md, typed.
  * @throws {ClientProblem} from every call whose answer is not a success; what `fetch` throws when
@@ -73,7 +80,9 @@ export interface Client {
   /** Ends the browser session and every stream that rests on it. */
   logout(options?: CallOptions): Promise<void>;
   /** The event stream of a job (or 204, when `after` is its end), for `followJob`. `after` is a cursor. */
-  openEvents(id: string, options: { after: string | undefined; signal: AbortSignal }): Promise<Response>;
+  openEvents(id: string, options: OpenOptions): Promise<Response>;
+  /** The bell for lists with this filter, for `followBell`. `after` is the id of a ring. */
+  openBell(filter: JobFilter, options: OpenOptions): Promise<Response>;
 }
 
 /** A client of one service. It holds no connection and needs no closing. */
@@ -101,6 +110,15 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
   async function post<T>(path: string, body: unknown, init: CallInit): Promise<T> {
     return readJson<T>(await openPost(path, body, init));
   }
+  async function openStream(
+    path: string,
+    { after, signal }: OpenOptions,
+    query: Query = {},
+  ): Promise<Response> {
+    const resume: Record<string, string> = after === undefined ? {} : { 'last-event-id': after };
+    const headers = { accept: 'text/event-stream', ...resume };
+    return requireStream(await open(path, { signal, headers, query }));
+  }
 
   return {
     submit: (submission, { idempotencyKey, waitSeconds, ...options } = {}) =>
@@ -125,11 +143,8 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
     session: (options = {}) => get('/v1/session', options),
     login: async (by, options = {}) => requireEmpty(await openPost('/v1/session', by, options)),
     logout: async (options = {}) => requireEmpty(await open('/v1/session', { ...options, method: 'DELETE' })),
-    openEvents: async (id, { after, signal }) => {
-      const resume: Record<string, string> = after === undefined ? {} : { 'last-event-id': after };
-      const headers = { accept: 'text/event-stream', ...resume };
-      return requireStream(await open(`${jobPath(id)}/events`, { signal, headers }));
-    },
+    openEvents: (id, options) => openStream(`${jobPath(id)}/events`, options),
+    openBell: (filter, options) => openStream('/v1/events', options, filter),
   };
 }
 
