@@ -7,12 +7,15 @@ import { redisAddress } from '../../src/store/redis.ts';
 import { tagDigest } from '../../src/store/tag-digest.ts';
 import { newJobId } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
+import { startRedisProxy } from '../support/redis-proxy.ts';
 import { until } from '../support/until.ts';
 
 let redis: Redis;
+let url: string;
 beforeEach(async () => {
   redis?.disconnect();
-  redis = new Redis(redisAddress(await emptyDatabase()));
+  url = await emptyDatabase();
+  redis = new Redis(redisAddress(url));
 });
 afterAll(() => redis.disconnect());
 
@@ -85,14 +88,24 @@ describe('following the feed', () => {
     expect(log.filter((entry) => entry === 'lost')).toHaveLength(1);
   });
 
+  it('hears of it again when its connection has died without a word', async () => {
+    const proxy = await startRedisProxy(url);
+    onTestFinished(() => proxy.close());
+    const held = proxy.holdAnswer(/xread/);
+    const log = await follow(new Redis({ ...redisAddress(proxy.url), maxRetriesPerRequest: null }));
+    await held.asked;
+    await ring('500-0', '1-1');
+    await until(() => log.length === 2, 'the ring is heard');
+    expect(log).toEqual(['from 0-0', '1-1']);
+  });
+
   const ring = (id: string, cursor: string) =>
     redis.xadd(keys.feed, id, 'j', job.id, 's', 'running', 'c', cursor);
 
   /** What the follower hears, in short, from the moment that it does. */
-  async function follow(): Promise<string[]> {
+  async function follow(blocking = redis.duplicate({ maxRetriesPerRequest: null })): Promise<string[]> {
     const log: string[] = [];
     const stop = new AbortController();
-    const blocking = redis.duplicate({ maxRetriesPerRequest: null });
     const following = followFeed(blocking, {
       stop: stop.signal,
       onPlace: (id) => log.push(`from ${id}`),
