@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -115,6 +116,17 @@ describe.each<[string, Listen]>([
     await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
     await expect.poll(() => delayed.of(id)).toEqual(['delayed', 'cancelled']);
     await expect.poll(() => failed.of(id)).toEqual(['cancelled']);
+  });
+
+  it('rings for every list when an earlier ring may be missing: for a repeated submit and a second attempt', async () => {
+    const failed = await listen({ status: 'failed' });
+    const cancelled = await listen({ status: 'cancelled' });
+    const once = { 'idempotency-key': randomUUID() };
+    const { id } = await service.submit({ type: 'command', shell: 'sleep 1' }, once);
+    await service.submit({ type: 'command', shell: 'sleep 1' }, once);
+    await expect.poll(() => failed.of(id).length).toBe(1);
+    const { job } = await service.run({ type: 'command', shell: 'exit 1', attempts: 2 });
+    await expect.poll(() => cancelled.of(job.id)).toEqual(['running']);
   });
 
   it('rings for the jobs of a type and with a tag only', async () => {
