@@ -5,6 +5,7 @@
 //   node scripts/bootstrap.mjs --test [...]      type check, lint, unused code, the page, suites
 //   node scripts/bootstrap.mjs --screenshots [folder]
 //   node scripts/bootstrap.mjs --bench [--only part]
+//   node scripts/bootstrap.mjs --model [--runs n] [--seed n] [--path p] [...]   the model tests alone
 //   node scripts/bootstrap.mjs --install         nothing but the installation
 //   node scripts/bootstrap.mjs --build           the installation and the page
 
@@ -35,6 +36,7 @@ async function main() {
   else if (mode === '--test') await test(rest);
   else if (mode === '--screenshots') await takeScreenshots(rest);
   else if (mode === '--bench') endAs(await runTool('node', ['bench/events.ts', ...rest]));
+  else if (mode === '--model') await testModel(rest);
   else await start(process.argv.slice(2));
 }
 
@@ -63,6 +65,18 @@ async function buildOrGoOn() {
 async function takeScreenshots(args) {
   await ensureBuilt(root);
   endAs(await runTool('node', ['test/browser/screenshots.ts', ...args]));
+}
+
+/** What the model tests are told by these variables, `test/support/model-runs.ts` reads. */
+async function testModel(args) {
+  const variables = { '--runs': 'MODEL_RUNS', '--seed': 'MODEL_SEED', '--path': 'MODEL_PATH' };
+  const vitestArgs = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const variable = variables[args[index]];
+    if (variable === undefined) vitestArgs.push(args[index]);
+    else process.env[variable] = args[++index];
+  }
+  endAs(await runTool('vitest', ['run', ...(vitestArgs.length > 0 ? vitestArgs : ['test/model'])]));
 }
 
 async function test(vitestArgs) {
