@@ -61,7 +61,7 @@ export class EventPublisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#producer = `w${options.identity.attempt}`;
+    this.#producer = producerOf(options.identity);
   }
 
   /** Queues an event. */
@@ -252,6 +252,14 @@ export class EventPublisher {
   #wakeSources(): void {
     for (const wake of this.#roomWanted.splice(0)) wake();
   }
+}
+
+/**
+ * Names an attempt in the keys of its events. Its number alone would not do: a Redis that came back without
+ * a takeover gives the number out again, and readers would drop the events of the second as already had.
+ */
+function producerOf({ attempt, token }: AttemptIdentity): string {
+  return `w${attempt}-${token.slice(0, 8)}`;
 }
 
 const batchBytesMax = 256 * 1024;
