@@ -74,6 +74,29 @@ describe('A good history', () => {
     expect(check({ appends: [append('w1/2', 'ok', 2)], logs: [final] })).toEqual([]);
   });
 
+  it('may go on in another epoch than the reset named, where nothing was given in between', () => {
+    const logs = [log(['a/1'], { epoch: 2 }), log(['a/1', 'a/2'], { epoch: 3 })];
+    const given = [event(1, 'a/1'), reset(2), event('3-2', 'a/2')];
+    expect(check({ appends: [append('a/1', 'ok')], logs, subscribers: [reader(given)] })).toEqual([]);
+  });
+
+  it('may bring back what was named as missing, behind what followed it', () => {
+    const logs = [log(['w1/1', 'w1/2', 'w1/3'], { min: 3 }), log(['w1/1', 'w1/2', 'w1/3'], { epoch: 2 })];
+    const told = { kind: 'truncated', from: '1-1', to: '1-2' } as const;
+    const given = [told, event(3, 'w1/3'), reset(2), event('2-1', 'w1/1'), event('2-2', 'w1/2')];
+    expect(check({ logs, subscribers: [reader(given, { complete: true })] })).toEqual([]);
+  });
+
+  it('may give what is before the cursor of a reader when a reset lets it begin anew', () => {
+    const logs = [log(names), log(names, { epoch: 2 })];
+    const given = [
+      all[3]!,
+      reset(2),
+      ...names.slice(0, 3).map((name, index) => event(`2-${index + 1}`, name)),
+    ];
+    expect(check({ logs, subscribers: [reader(given, { after: '1-3', complete: true })] })).toEqual([]);
+  });
+
   it('need not be known in every epoch between', () => {
     const given = [event(1, 'a/1'), reset(2), event('2-2', 'w1/1'), reset(3), event('3-3', 'w1/2')];
     const history = {
@@ -92,14 +115,15 @@ describe('A record', () => {
     const lost = { from: key('w1/1'), to: key('w1/3') };
     const payload = JSON.stringify({ ...common, key: key('w1/3'), type: 'history.lost', data: lost });
     const entries = [{ seq: 2, type: 'history.lost', payload }];
-    const expected = { seq: 2, key: key('w1/3'), type: 'history.lost', attempt: 1, lost };
+    const content = `history.lost ${common.at} ${JSON.stringify(lost)}`;
+    const expected = { seq: 2, key: key('w1/3'), type: 'history.lost', attempt: 1, content, lost };
     expect(logVersion({ epoch: 1, min: 2, entries })).toEqual({ epoch: 1, min: 2, entries: [expected] });
   });
 
   it('is made of what a stream says', () => {
     const data = { stream: 'stdout', text: 'x' } as const;
     const given = givenEvent({ ...common, id: '1-2', key: key('w1/1'), type: 'output.delta', data });
-    expect(given).toEqual(event(2, 'w1/1'));
+    expect(given).toMatchObject(event(2, 'w1/1'));
     const range = { from: '1-1', to: '1-2', oldest: '1-3' };
     expect(givenControl({ type: 'history.truncated', data: range })).toEqual({
       kind: 'truncated',
@@ -144,6 +168,18 @@ describe('The sin of a log', () => {
   it('is told when one place of an epoch holds two events, one after the other', () => {
     expect(check({ logs: [log(['a/1', 'w1/1']), log(['a/1', 'a/2'])] })).toEqual([
       'The place 1-2 held both job/w1/1 and job/a/2.',
+    ]);
+  });
+
+  it('is told when two events have one key, of which a reader drops the second', () => {
+    const first: LogVersion = { ...log([]), entries: [{ ...logged(1, 'w2/1'), content: 'of one attempt' }] };
+    const second: LogVersion = {
+      ...first,
+      epoch: 2,
+      entries: [{ ...logged(1, 'w2/1'), content: 'of another' }],
+    };
+    expect(check({ logs: [first, second] })).toEqual([
+      'job/w2/1 is the key of two events: of one attempt, and of another.',
     ]);
   });
 

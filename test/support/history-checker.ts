@@ -27,6 +27,8 @@ export interface LoggedEvent {
   key: string;
   type: string;
   attempt: number | null;
+  /** What it says, where that is known: two events of one key say the same. */
+  content?: string;
   /** Of a `history.lost`: the keys it names. */
   lost?: { from: string; to: string };
 }
@@ -41,7 +43,7 @@ export interface LogVersion {
 
 /** What a subscriber was given, or told. */
 export type Given =
-  | { kind: 'event'; id: string; key: string; type: string; attempt: number | null }
+  | { kind: 'event'; id: string; key: string; type: string; attempt: number | null; content?: string }
   | { kind: 'truncated'; from: string; to: string }
   | { kind: 'reset'; epoch: number };
 
@@ -84,16 +86,18 @@ export function logVersion({ epoch, min, entries }: Pick<LogPage, 'epoch' | 'min
     epoch,
     min,
     entries: entries.map(({ seq, type, payload }) => {
-      const { key, attempt, data } = JSON.parse(payload) as JobEvent;
-      const lost = type === 'history.lost' ? { lost: data as { from: string; to: string } } : {};
-      return { seq, key, type, attempt, ...lost };
+      const event = JSON.parse(payload) as JobEvent;
+      const { key, attempt } = event;
+      const lost = event.type === 'history.lost' ? { lost: event.data } : {};
+      return { seq, key, type, attempt, content: contentOf(event), ...lost };
     }),
   };
 }
 
 /** An event as a subscriber was given it. */
-export function givenEvent({ id, key, type, attempt }: JobEvent): Given {
-  return { kind: 'event', id, key, type, attempt };
+export function givenEvent(event: JobEvent): Given {
+  const { id, key, type, attempt } = event;
+  return { kind: 'event', id, key, type, attempt, content: contentOf(event) };
 }
 
 /** A control frame as a subscriber was given it; null for those that say nothing about its position. */
@@ -106,6 +110,10 @@ export function givenControl(frame: ControlFrame): Given | null {
     default:
       return null;
   }
+}
+
+function contentOf({ type, at, data }: Pick<JobEvent, 'type' | 'at' | 'data'>): string {
+  return `${type} ${at} ${JSON.stringify(data)}`;
 }
 
 interface Known {
@@ -127,14 +135,28 @@ function learn({ appends, logs, subscribers }: History): Known & { conflicts: st
     if (before === undefined) places.set(id, key);
     else if (before !== key) conflicts.add(`The place ${id} held both ${before} and ${key}.`);
   };
+  const contents = new Map<string, string>();
+  const learnContent = ({ key, type, content }: { key: string; type: string; content?: string }) => {
+    if (content === undefined || !isNumbered(key) || type === 'history.lost') return;
+    const before = contents.get(key);
+    if (before === undefined) contents.set(key, content);
+    else if (before !== content) conflicts.add(`${key} is the key of two events: ${before}, and ${content}.`);
+  };
   for (const { epoch, entries } of logs) {
-    for (const { seq, key } of entries) learnPlace(`${epoch}-${seq}`, key);
+    for (const entry of entries) {
+      learnPlace(`${epoch}-${entry.seq}`, entry.key);
+      learnContent(entry);
+    }
   }
   const stored = new Set(places.keys());
   const epochs = new Map<number, number>();
   for (const { epoch, min } of logs) epochs.set(epoch, Math.max(min, epochs.get(epoch) ?? 0));
   for (const { given } of subscribers) {
-    for (const each of given) if (each.kind === 'event') learnPlace(each.id, each.key);
+    for (const each of given) {
+      if (each.kind !== 'event') continue;
+      learnPlace(each.id, each.key);
+      learnContent(each);
+    }
   }
   return {
     places,
@@ -232,6 +254,8 @@ class SubscriberCheck {
   #attempt = 0;
   readonly #keys = new Set<string>();
   readonly #producers = new Map<string, number>();
+  /** What is before its cursor or was named as missing: after a reset it may come, behind what followed it. */
+  readonly #forgone = new Set<string>();
   #ended = false;
 
   constructor(
@@ -243,6 +267,7 @@ class SubscriberCheck {
     this.#final = final;
     const after = subscriber.after === undefined ? null : parseCursor(subscriber.after);
     this.#at = after ?? { epoch: null, seq: 0 };
+    if (after !== null) this.#forgo(after.epoch, { from: 1, to: after.seq });
   }
 
   run(): string[] {
@@ -262,9 +287,7 @@ class SubscriberCheck {
       this.#complain(`was given the id "${id}", which is no cursor`);
       return;
     }
-    const { epoch } = this.#at;
-    if (epoch !== null && epoch !== at.epoch)
-      this.#complain(`was given ${id}, of another epoch than ${epoch}, without a reset`);
+    this.#enter(at.epoch, id);
     // Where nothing is known of the epoch, somebody must at least have tried to append it.
     const isKnown =
       this.#known.stored.has(id) || (!this.#known.epochs.has(at.epoch) && this.#known.appended.has(key));
@@ -282,7 +305,18 @@ class SubscriberCheck {
     this.#ended = type === 'job.ended';
   }
 
+  /** Who has had nothing of an epoch may find another one when it begins again from the start. */
+  #enter(epoch: number, what: string): void {
+    const { epoch: before, seq } = this.#at;
+    if (before === epoch) return;
+    if (before !== null && seq > 0)
+      this.#complain(`was told of ${what}, of another epoch than ${before}, without a reset`);
+    this.#at = { epoch, seq: 0 };
+    this.#toldTo = 0;
+  }
+
   #checkOrder(id: string, key: string): void {
+    if (this.#forgone.has(key)) return;
     const { producer, number } = partsOf(key);
     const last = this.#producers.get(producer) ?? 0;
     if (number < last) this.#complain(`was given ${key} as ${id}, behind number ${last} of its producer`);
@@ -307,17 +341,23 @@ class SubscriberCheck {
       this.#complain(`was told of a range that is none: ${from} to ${to}`);
       return;
     }
-    const { epoch, seq } = this.#at;
-    if (epoch !== null && epoch !== first.epoch)
-      this.#complain(`was told that ${from} is gone, of another epoch than ${epoch}`);
+    this.#enter(first.epoch, from);
+    const { seq } = this.#at;
     if (first.seq <= seq)
       this.#complain(`was told that ${from} is gone, though it has had ${first.epoch}-${seq}`);
     this.#checkLeftOut(first.epoch, { from: Math.max(seq, this.#toldTo) + 1, to: first.seq - 1 });
     const min = this.#known.epochs.get(first.epoch);
     if (min !== undefined && last.seq >= min)
       this.#complain(`was told that ${to} is gone, but the log keeps all from ${first.epoch}-${min}`);
-    this.#at = { epoch: first.epoch, seq };
+    this.#forgo(first.epoch, { from: first.seq, to: last.seq });
     this.#toldTo = Math.max(this.#toldTo, last.seq);
+  }
+
+  #forgo(epoch: number, { from, to }: { from: number; to: number }): void {
+    for (let seq = from; seq <= to; seq += 1) {
+      const key = this.#known.places.get(`${epoch}-${seq}`);
+      if (key !== undefined) this.#forgone.add(key);
+    }
   }
 
   #begin(epoch: number): void {
@@ -353,6 +393,11 @@ function describe(given: Given): string {
 function partsOf(key: string): { producer: string; number: number } {
   const slash = key.lastIndexOf('/');
   return { producer: key.slice(0, slash), number: Number(key.slice(slash + 1)) };
+}
+
+/** What is asked of a job once (its cancel, its expiry) has one key, whoever asks again. */
+function isNumbered(key: string): boolean {
+  return /\/(w\d|a:)[^/]*\/\d+$/.test(key);
 }
 
 /** Attempts of workers leave no hole in their numbers; an API process may, when a rollback took its event. */
