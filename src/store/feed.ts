@@ -99,7 +99,6 @@ export async function followFeed(blocking: Redis, follower: FeedFollower): Promi
 }
 
 const blockMs = 5000;
-const answerMsMax = 5000;
 const againMs = 200;
 const ringsAtOnce = 500;
 
@@ -111,17 +110,9 @@ async function oldestId(redis: Redis): Promise<string> {
   return (await redis.xrange(keys.feed, '-', '+', 'COUNT', 1))[0]?.[0] ?? noId;
 }
 
-/** A connection may have died without a word; then it is made anew, and the same is asked again by itself. */
 async function ringsAfter(blocking: Redis, place: string): Promise<Ring[]> {
-  const impatience = setInterval(() => {
-    if (blocking.status === 'ready') blocking.disconnect(true);
-  }, blockMs + answerMsMax);
-  try {
-    const reply = await blocking.xread('COUNT', ringsAtOnce, 'BLOCK', blockMs, 'STREAMS', keys.feed, place);
-    return (reply?.[0]?.[1] ?? []).map(readRing);
-  } finally {
-    clearInterval(impatience);
-  }
+  const reply = await blocking.xread('COUNT', ringsAtOnce, 'BLOCK', blockMs, 'STREAMS', keys.feed, place);
+  return (reply?.[0]?.[1] ?? []).map(readRing);
 }
 
 /** Our own `ring` wrote it, maybe that of an older version, which knew `j`, `s` and `c` only. */

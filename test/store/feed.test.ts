@@ -7,7 +7,6 @@ import { redisAddress } from '../../src/store/redis.ts';
 import { tagDigest } from '../../src/store/tag-digest.ts';
 import { newJobId } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
-import { startRedisProxy } from '../support/redis-proxy.ts';
 import { until } from '../support/until.ts';
 
 let redis: Redis;
@@ -86,17 +85,6 @@ describe('following the feed', () => {
     await until(() => log.at(-1) === '1-799', 'the newest ring is heard');
     expect(log.slice(0, 2)).toEqual(['from 1-0', '1-200']);
     expect(log.filter((entry) => entry === 'lost')).toHaveLength(1);
-  });
-
-  it('hears of it again when its connection has died without a word', async () => {
-    const proxy = await startRedisProxy(url);
-    onTestFinished(() => proxy.close());
-    const held = proxy.holdAnswer(/xread/);
-    const log = await follow(new Redis({ ...redisAddress(proxy.url), maxRetriesPerRequest: null }));
-    await held.asked;
-    await ring('500-0', '1-1');
-    await until(() => log.length === 2, 'the ring is heard');
-    expect(log).toEqual(['from 0-0', '1-1']);
   });
 
   const ring = (id: string, cursor: string) =>
