@@ -8,7 +8,8 @@ import type { Stage } from '../support/stage.ts';
 
 /**
  * Appends a second, through `EventLog.append` and through a script that does nothing but XADD and PUBLISH. Each
- * job has one append in flight, as a worker has it; several jobs share the connection.
+ * job has one append in flight, as a worker has it; several jobs share the connection. The jobs begin anew with
+ * each round, so most of their logs are below the size from which on they lose their oldest events.
  */
 export async function measureAppend(stage: Stage): Promise<Row[]> {
   const rows: Row[] = [];
@@ -18,9 +19,9 @@ export async function measureAppend(stage: Stage): Promise<Row[]> {
       [8, 0.55],
     ] as const) {
       const payloads = Array.from({ length: events }, () => payload());
-      const ours = await Promise.all(Array.from({ length: jobs }, () => appender(stage, payloads)));
-      const bare = await Promise.all(Array.from({ length: jobs }, () => bareAppender(stage, payloads)));
-      const figures = await inTurn(rounds, { ours: () => rateOf(ours), bare: () => rateOf(bare) });
+      const rate = async (begin: typeof appender) =>
+        rateOf(await Promise.all(Array.from({ length: jobs }, () => begin(stage, payloads))));
+      const figures = await inTurn(rounds, { ours: () => rate(appender), bare: () => rate(bareAppender) });
       const who = jobs === 1 ? 'one job' : `${jobs} jobs at once`;
       rows.push({
         what: `append, ${events} a batch, ${who}`,

@@ -11,43 +11,45 @@ local state, events, inbox = KEYS[1], KEYS[2], KEYS[3]
 local producer, attempt, token, run = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local first_pseq = tonumber(ARGV[5])
 local flags = {}
-for name, value in string.gmatch(ARGV[6], '([a-z]+)=?(%d*)') do flags[name] = value end
+if ARGV[6] ~= '' then
+  for name, value in string.gmatch(ARGV[6], '([a-z]+)=?(%d*)') do flags[name] = value end
+end
 local fields, next_argument = read_fields(15)
 local count = (#ARGV - next_argument + 1) / 2
 
-local s = redis.call('HMGET', state, 'ep', 'seq', 'done', 'att', 'own', 'cancel', 'p:' .. producer)
+local s = redis.call('HMGET', state, 'ep', 'run', 'seq', 'bytes', 'min', 'done', 'att', 'own', 'cancel', 'mark',
+  'p:' .. producer)
 if not s[1] then return { 'NOJOB' } end
-local cancel = s[6] and '1' or '0'
-local last = tonumber(s[7] or '0')
-if first_pseq + count - 1 <= last then return { 'DUP', s[2], s[1], cancel } end
-if attempt ~= '' and (s[4] ~= attempt or s[5] ~= token) then return { 'FENCED' } end
-if s[3] then return { 'CLOSED' } end
+local done, cancelled = s[6], s[9]
+local cancel = cancelled and '1' or '0'
+local last = tonumber(s[11] or '0')
+if first_pseq + count - 1 <= last then return { 'DUP', s[3], s[1], cancel } end
+if attempt ~= '' and (s[7] ~= attempt or s[8] ~= token) then return { 'FENCED' } end
+if done then return { 'CLOSED' } end
 -- A worker never leaves a hole, except where it was told `last` and reports what is gone itself.
 if attempt ~= '' and first_pseq > last + 1 and flags.resync ~= integer(last) then
   return { 'GAP', integer(last) }
 end
 -- What had started before a rollback took the start has started; only a first start can be refused.
-if flags.start and s[6] and not flags.resync then return { 'CANCELLED' } end
+if flags.start and cancelled and not flags.resync then return { 'CANCELLED' } end
 
-local items = {}
-for index = 0, count - 1 do
-  if first_pseq + index > last then
-    local at = next_argument + index * 2
-    items[#items + 1] = { ARGV[at], ARGV[at + 1] }
-  end
-end
+local items, from = ARGV, next_argument + math.max(0, last - first_pseq + 1) * 2
 if flags.close or flags.final then
-  withdraw_interactions(state, ARGV[13], tonumber(s[4]), ARGV[14], items)
+  items = withdraw_interactions(state, ARGV[13], tonumber(s[7]), ARGV[14])
+  for index = from, #ARGV do items[#items + 1] = ARGV[index] end
+  from = 1
+end
+local own_fields = #fields
+fields[own_fields + 1], fields[own_fields + 2] = 'p:' .. producer, first_pseq + count - 1
+if attempt ~= '' then
+  fields[own_fields + 3], fields[own_fields + 4] = 'lease', now_ms() + tonumber(ARGV[8])
 end
 local seq, epoch = append_items({
   state = state, events = events, channel = ARGV[10], run = run, force = flags.resync ~= nil,
   done = flags.final ~= nil, keep = { bytes = tonumber(ARGV[11]), events = tonumber(ARGV[12]) },
-}, items)
-redis.call('HSET', state, 'p:' .. producer, integer(first_pseq + count - 1), unpack(fields))
-if attempt ~= '' then
-  redis.call('HSET', state, 'lease', integer(now_ms() + tonumber(ARGV[8])))
-  redis.call('HDEL', state, 'mark')
-end
+  fields = fields,
+}, s, items, from)
+if attempt ~= '' and s[10] then redis.call('HDEL', state, 'mark') end
 if flags.start then redis.call('HSET', state, 'st', attempt) end
 if flags.counted then redis.call('HINCRBY', state, 'used', 1) end
 if flags.close then
@@ -56,4 +58,4 @@ if flags.close then
   redis.call('HSET', state, 'due', integer(now_ms() + tonumber(ARGV[7])))
 end
 if flags.final then finish(state, events, inbox, ARGV[9]) end
-return { 'OK', integer(seq), integer(epoch), cancel }
+return { 'OK', seq, epoch, cancel }

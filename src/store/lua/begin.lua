@@ -33,13 +33,12 @@ local prev = 'closed'
 if attempt == 0 then prev = 'none'
 elseif own then prev = (started == attempt or s[9] == 'started') and 'started' or 'unstarted' end
 local lost = tonumber(s[12]) + ((prev == 'started' or prev == 'unstarted') and 1 or 0)
-local withdrawn = {}
-withdraw_interactions(state, ARGV[4], attempt, ARGV[5], withdrawn)
+local withdrawn = withdraw_interactions(state, ARGV[4], attempt, ARGV[5])
 if #withdrawn > 0 then
   append_items({
     state = state, events = events, channel = ARGV[7], run = ARGV[6],
     keep = { bytes = tonumber(ARGV[8]), events = tonumber(ARGV[9]) },
-  }, withdrawn)
+  }, read_position(state), withdrawn)
 end
 attempt = attempt + 1
 redis.call('HDEL', state, 'mark', 'due', 'ib')

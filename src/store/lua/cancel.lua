@@ -9,16 +9,20 @@ if not s[1] then return { 'NOJOB' } end
 if s[2] then return { 'ENDED' } end
 local fields, at = read_fields(8)
 local items = {}
-if not s[3] then items[1] = { 'cancel.requested', ARGV[at] } end
+if not s[4] then items = withdraw_interactions(state, ARGV[6], tonumber(s[5]), ARGV[7]) end
+if not s[3] then
+  items[#items + 1] = 'cancel.requested'
+  items[#items + 1] = ARGV[at]
+end
 if not s[4] then
-  withdraw_interactions(state, ARGV[6], tonumber(s[5]), ARGV[7], items)
-  items[#items + 1] = { 'job.ended', ARGV[at + 1] }
+  items[#items + 1] = 'job.ended'
+  items[#items + 1] = ARGV[at + 1]
 end
 if #items > 0 then
   append_items({
     state = state, events = events, channel = ARGV[2], run = ARGV[1], done = not s[4],
     keep = { bytes = tonumber(ARGV[4]), events = tonumber(ARGV[5]) },
-  }, items)
+  }, read_position(state), items)
 end
 redis.call('HSET', state, 'cancel', '1')
 if s[4] then

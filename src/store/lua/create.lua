@@ -11,5 +11,5 @@ redis.call('HSET', state, 'ep', integer(now_ms()), 'run', run, 'seq', '0', 'min'
 local seq, epoch = append_items({
   state = state, events = events, channel = ARGV[2], run = run,
   keep = { bytes = tonumber(ARGV[3]), events = tonumber(ARGV[4]) },
-}, { { ARGV[at], ARGV[at + 1] } })
+}, read_position(state), { ARGV[at], ARGV[at + 1] })
 return { 'OK', integer(seq), integer(epoch) }

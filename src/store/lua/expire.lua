@@ -11,13 +11,13 @@ if s[5] ~= '0' or not s[6] or tonumber(s[6]) > now or (s[3] and tonumber(s[4]) >
   return { 'KEPT' }
 end
 local fields, at = read_fields(8)
-local items = {}
-withdraw_interactions(state, ARGV[6], tonumber(s[7]), ARGV[7], items)
-items[#items + 1] = { 'job.ended', ARGV[at] }
+local items = withdraw_interactions(state, ARGV[6], tonumber(s[7]), ARGV[7])
+items[#items + 1] = 'job.ended'
+items[#items + 1] = ARGV[at]
 append_items({
   state = state, events = events, channel = ARGV[2], run = ARGV[1], done = true,
   keep = { bytes = tonumber(ARGV[4]), events = tonumber(ARGV[5]) },
-}, items)
+}, read_position(state), items)
 redis.call('HSET', state, unpack(fields))
 finish(state, events, inbox, ARGV[3])
 return { 'ENDED' }

@@ -24,66 +24,61 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function number_of(state, field)
-  return tonumber(redis.call('HGET', state, field) or '0') or 0
+-- What append_items must know of a log. A script that reads more of the hash reads these first, in this order.
+local function read_position(state)
+  return redis.call('HMGET', state, 'ep', 'run', 'seq', 'bytes', 'min')
 end
 
 -- Opens a new epoch when the log was written to another Redis than this one, or is to be made
 -- good after a rollback. Two rollbacks would open the same epoch twice without the clock.
-local function settle_epoch(state, run, force)
-  local stored = redis.call('HMGET', state, 'ep', 'run')
-  if force or stored[2] ~= run then
-    local epoch = math.max(tonumber(stored[1]) + 1, now_ms())
-    redis.call('HSET', state, 'ep', integer(epoch), 'run', run)
-    return epoch
-  end
-  return tonumber(stored[1])
+local function settle_epoch(log, stored_epoch, stored_run)
+  if not log.force and stored_run == log.run then return stored_epoch end
+  local epoch = math.max(stored_epoch + 1, now_ms())
+  redis.call('HSET', log.state, 'ep', integer(epoch), 'run', log.run)
+  return epoch
 end
 
--- Drops whole blocks from the old end until the log is inside both of its limits.
-local function trim(state, events, seq, bytes, keep)
-  local min = number_of(state, 'min')
-  if bytes <= keep.bytes and seq - min + 1 <= keep.events then return bytes end
-  local bytes_goal = math.floor(keep.bytes * 0.9)
-  local events_goal = math.floor(keep.events * 0.95)
+-- Drops whole blocks from the old end until the log, which ends at seq, is inside both of its limits.
+local function trim(log, seq, bytes, min)
+  local bytes_goal = math.floor(log.keep.bytes * 0.9)
+  local events_goal = math.floor(log.keep.events * 0.95)
   while min < seq and (bytes > bytes_goal or seq - min + 1 > events_goal) do
-    local block = redis.call('XRANGE', events, '-', '+', 'COUNT', 32)
+    local block = redis.call('XRANGE', log.events, '-', '+', 'COUNT', 32)
     if #block == 0 then break end
     for _, entry in ipairs(block) do
       if min >= seq or (bytes <= bytes_goal and seq - min + 1 <= events_goal) then break end
       bytes = bytes - #entry[2][4]
       min = min + 1
     end
-    redis.call('XTRIM', events, 'MINID', integer(min) .. '-0')
+    redis.call('XTRIM', log.events, 'MINID', integer(min) .. '-0')
   end
-  redis.call('HSET', state, 'min', integer(min), 'bytes', integer(bytes))
-  return bytes
+  redis.call('HSET', log.state, 'min', integer(min), 'bytes', integer(bytes))
 end
 
--- items: {{type, payload}, ...}. Appends, trims and announces them; answers seq and epoch.
-local function append_items(log, items)
-  local epoch = settle_epoch(log.state, log.run, log.force)
-  local position = redis.call('HMGET', log.state, 'seq', 'bytes')
-  local first = tonumber(position[1]) + 1
-  local seq, bytes = first - 1, tonumber(position[2])
-  local lines = {}
-  for index, item in ipairs(items) do
+-- Appends, trims and announces the items, and sets the fields of log.fields, if any: names and values in turn.
+-- position: as read_position answers it; more may follow. items: from index `from` on, type and payload in turn.
+-- Answers seq and epoch. This is what every event of every job runs through: it does nothing twice.
+local function append_items(log, position, items, from)
+  local epoch = settle_epoch(log, tonumber(position[1]), position[2])
+  local seq, bytes, min = tonumber(position[3]), tonumber(position[4]), tonumber(position[5])
+  local said, length = { integer(epoch), ' ', integer(seq + 1), log.done and ' 1' or ' 0' }, 4
+  for index = from or 1, #items, 2 do
+    local name, payload = items[index], items[index + 1]
     seq = seq + 1
-    bytes = bytes + #item[2]
-    redis.call('XADD', log.events, integer(seq) .. '-0', 't', item[1], 'd', item[2])
-    lines[index] = item[1] .. ' ' .. item[2]
+    bytes = bytes + #payload
+    redis.call('XADD', log.events, seq .. '-0', 't', name, 'd', payload)
+    said[length + 1], said[length + 2], said[length + 3], said[length + 4] = '\n', name, ' ', payload
+    length = length + 4
   end
-  redis.call('HSET', log.state, 'seq', integer(seq), 'bytes', integer(bytes))
-  trim(log.state, log.events, seq, bytes, log.keep)
-  local done = log.done and '1' or '0'
-  local header = integer(epoch) .. ' ' .. integer(first) .. ' ' .. done
-  redis.call('PUBLISH', log.channel, header .. '\n' .. table.concat(lines, '\n'))
+  redis.call('HSET', log.state, 'seq', seq, 'bytes', bytes, unpack(log.fields or {}))
+  if bytes > log.keep.bytes or seq - min + 1 > log.keep.events then trim(log, seq, bytes, min) end
+  redis.call('PUBLISH', log.channel, table.concat(said))
   return seq, epoch
 end
 
 -- Questions of an attempt end with it. A field `i:<id>` holds `<status> <json>`. Each becomes an event
--- with a key of its own, put before whatever else is appended, so that `job.ended` stays last.
-local function withdraw_interactions(state, job, attempt, at, items)
+-- with a key of its own. Answers them as items, to be put before whatever else is appended.
+local function withdraw_interactions(state, job, attempt, at)
   local open = {}
   for _, field in ipairs(redis.call('HKEYS', state)) do
     if string.sub(field, 1, 2) == 'i:' then
@@ -95,13 +90,16 @@ local function withdraw_interactions(state, job, attempt, at, items)
     end
   end
   table.sort(open)
-  for index, id in ipairs(open) do
+  local items = {}
+  for _, id in ipairs(open) do
     local payload = cjson.encode({
       key = job .. '/i:' .. id .. '/2', job = job, attempt = attempt, type = 'interaction.resolved',
       at = at, data = { id = id, outcome = 'withdrawn', by = 'service' },
     })
-    table.insert(items, index, { 'interaction.resolved', payload })
+    items[#items + 1] = 'interaction.resolved'
+    items[#items + 1] = payload
   end
+  return items
 end
 
 -- The job is over: nothing owns it, nothing more is appended, and everything expires together.
