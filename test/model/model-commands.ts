@@ -27,17 +27,28 @@ export class ModelCommands {
   }
 }
 
-/** Sends each command through `carry`, which decides whether and when it is carried out and answered. */
+/**
+ * Sends each command through `carry`, which decides whether and when it is carried out and answered.
+ * `payloads` are those of the events that it appends.
+ */
 export function redisOf(
   commands: ModelCommands,
-  carry: <T>(command: () => T) => Promise<T>,
+  carry: <T>(command: () => T, payloads: readonly string[]) => Promise<T>,
 ): Pick<Redis, 'evalsha' | 'script' | 'hmget'> {
   const redis = {
-    script: (_load: string, source: string) => carry(() => commands.script(source)),
-    evalsha: (sha: string, ...args: (string | number)[]) => carry(() => commands.evalsha(sha, args)),
-    hmget: (key: string, ...names: string[]) => carry(() => commands.hmget(key, names)),
+    script: (_load: string, source: string) => carry(() => commands.script(source), []),
+    evalsha: (sha: string, ...args: (string | number)[]) =>
+      carry(() => commands.evalsha(sha, args), sha === 'append' ? appendedPayloads(args.map(String)) : []),
+    hmget: (key: string, ...names: string[]) => carry(() => commands.hmget(key, names), []),
   };
   return redis as unknown as Pick<Redis, 'evalsha' | 'script' | 'hmget'>;
+}
+
+/** APPEND has three keys, fourteen arguments, then fields and items. */
+function appendedPayloads(args: readonly string[]): string[] {
+  const fields = 1 + 3 + 14;
+  const items = fields + 1 + 2 * Number(args[fields]);
+  return args.slice(items).filter((_, index) => index % 2 === 1);
 }
 
 /** The hash that Redis keeps of a job. */

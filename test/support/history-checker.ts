@@ -296,6 +296,8 @@ class SubscriberCheck {
     this.#checkOrder(id, key);
     if (attempt !== null && attempt < this.#attempt)
       this.#complain(`was given ${id} of attempt ${attempt} behind an event of attempt ${this.#attempt}`);
+    // A rollback may bring back what was named as missing, for who resumes behind its last event.
+    if (at.seq === this.#at.seq + 1) this.#toldTo = 0;
     const had = Math.max(this.#at.seq, this.#toldTo);
     if (at.seq <= had) this.#complain(`was given ${id} behind ${at.epoch}-${had}`);
     this.#checkLeftOut(at.epoch, { from: had + 1, to: at.seq - 1 });

@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { assertModel, modelTimeoutMs } from '../support/model-runs.ts';
+import { stopTime } from './simulation/clock.ts';
+import { scenarios } from './simulation/scenario.ts';
+import { simulate } from './simulation/simulate.ts';
+import { shrinkLimits } from './simulation/small-limits.ts';
+
+const model = { file: 'test/model/worker-faults.test.ts', runs: 10_000, share: 0.5 };
+
+beforeAll(() => {
+  shrinkLimits();
+  stopTime();
+});
+afterAll(() => vi.useRealTimers());
+
+describe('The events of a job whose workers and Redis fail', () => {
+  const scenario = scenarios({
+    ...{ say: 12, 'api says': 3, cancel: 1, fail: 1, succeed: 1 },
+    ...{ 'kill worker': 3, 'freeze worker': 2, rival: 2, redis: 6, 'cut subscriber': 1, join: 1 },
+  });
+
+  it(
+    'are stored once and reach each reader once, in order, or it is told what is missing',
+    async () => {
+      const property = fc.asyncProperty(scenario, async (each) => {
+        expect(await simulate(each)).toEqual([]);
+      });
+      await assertModel(property, model);
+    },
+    modelTimeoutMs(model),
+  );
+});
