@@ -6,6 +6,7 @@ import { endDeadSessions } from '../../src/api/watch-sessions.ts';
 import type { ClientMessage } from '../../src/contract/stream.ts';
 import { redisAddress } from '../../src/store/redis.ts';
 import { createSessions } from '../../src/store/sessions.ts';
+import { freePort } from '../support/free-port.ts';
 import { startTestRedis } from '../support/private-redis.ts';
 import { type RawRequest, rawRequest } from '../support/raw-request.ts';
 import { emptyDatabase } from '../support/redis.ts';
@@ -64,7 +65,7 @@ describe('the one-time link', () => {
   });
 
   it('makes a cookie for https and this host only where the service is published by https', async () => {
-    const port = Number(new URL(service.baseUrl).port) + 1;
+    const port = await freePort();
     const config = { publicUrl: 'https://mixer.example', port };
     const own = await startService({ workers: 0, config, redisUrl: service.redisUrl });
     const answer = await rawRequest(`http://127.0.0.1:${port}`, {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
+import { envelope } from '../../../src/api/fan-out/frames.ts';
 import { Hub } from '../../../src/api/fan-out/hub.ts';
 import { openStream } from '../../../src/api/fan-out/open-stream.ts';
 import { OpenStreams } from '../../../src/api/fan-out/open-streams.ts';
@@ -172,7 +173,8 @@ function recorded(stream: SseStream, given: Given[]): Sink {
   return {
     turns: stream.turns,
     events: (frames) => {
-      for (const frame of frames) given.push(givenEvent(JSON.parse(frame.json) as JobEvent));
+      for (const entry of frames.entries)
+        given.push(givenEvent(JSON.parse(envelope(frames.epoch, entry)) as JobEvent));
       stream.events(frames);
     },
     control: (frame) => {
