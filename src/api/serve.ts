@@ -18,9 +18,9 @@ import { sweep } from '../store/sweep.ts';
 import { createWorkerRegistry } from '../store/worker-registry.ts';
 import { buildApp } from './app.ts';
 import { FeedHub } from './fan-out/feed-hub.ts';
-import { Gate } from './fan-out/gate.ts';
 import { Hub } from './fan-out/hub.ts';
 import { OpenStreams } from './fan-out/open-streams.ts';
+import { PageReader } from './fan-out/page-reader.ts';
 import type { SubscriberSources } from './fan-out/subscriber.ts';
 import type { Services } from './services.ts';
 import { watchSessions } from './watch-sessions.ts';
@@ -137,11 +137,10 @@ function createServices({
   const seal = createSeal(apiKey);
   const records = new JobRecords(redis);
   const hub = new Hub(subscriber, (job) => log.head(job));
-  // Readers that catch up at the same moment take turns, or their pages would pile up in memory.
-  const gate = new Gate(limits.pagesAtOnceMax);
+  const pages = new PageReader((job, afterSeq, count) => log.read(job, afterSeq, count));
   const sources: SubscriberSources = {
     hub,
-    read: (job, afterSeq, count) => gate.run(() => log.read(job, afterSeq, count)),
+    read: (job, afterSeq) => pages.read(job, afterSeq),
     getJob: (job) => records.get(job),
   };
   const self = { name: `api ${hostname()}-${process.pid}`, fingerprint: seal.keyFingerprint };

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Frames } from '../../src/api/fan-out/frames.ts';
 import { Gate } from '../../src/api/fan-out/gate.ts';
 import { Hub } from '../../src/api/fan-out/hub.ts';
+import { PageReader } from '../../src/api/fan-out/page-reader.ts';
 import { followJob, type Sink, type SubscriberSources } from '../../src/api/fan-out/subscriber.ts';
 import { limits } from '../../src/contract/limits.ts';
 import { EventLog } from '../../src/store/event-log.ts';
@@ -25,10 +26,11 @@ beforeAll(async () => {
   await connection.ready();
   log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
   hub = new Hub(subscriber, (job) => log.head(job));
+  const pages = new PageReader((job, afterSeq, count) => log.read(job, afterSeq, count));
   const records = new JobRecords(connection.redis);
   sources = {
     hub,
-    read: (job, afterSeq, count) => log.read(job, afterSeq, count),
+    read: (job, afterSeq) => pages.read(job, afterSeq),
     getJob: (job) => records.get(job),
   };
 });

@@ -8,6 +8,7 @@ import WebSocket, { WebSocketServer } from 'ws';
 import { Hub } from '../../src/api/fan-out/hub.ts';
 import { IncomingMessages } from '../../src/api/fan-out/incoming-messages.ts';
 import { OpenStreams } from '../../src/api/fan-out/open-streams.ts';
+import { PageReader } from '../../src/api/fan-out/page-reader.ts';
 import { WebSocketSession } from '../../src/api/fan-out/web-socket.ts';
 import type { Services } from '../../src/api/services.ts';
 import { limits } from '../../src/contract/limits.ts';
@@ -89,10 +90,11 @@ describe('the subscriptions of a socket', () => {
     await connection.ready();
     log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
     hub = new Hub(subscriber, (job) => log.head(job));
+    const pages = new PageReader((job, afterSeq, count) => log.read(job, afterSeq, count));
     const records = new JobRecords(connection.redis);
     const sources = {
       hub,
-      read: (job: string, afterSeq: number, count: number) => log.read(job, afterSeq, count),
+      read: (job: string, afterSeq: number) => pages.read(job, afterSeq),
       getJob: (job: string) => records.get(job),
     };
     const logger = pino({ level: 'silent' });

@@ -4,12 +4,12 @@ import type { ControlFrame } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
 import type { Position } from '../../core/cursor.ts';
 import { decideDelivery, decideStart } from '../../core/merge.ts';
-import type { LogPage } from '../../store/ports.ts';
 import { isRedisAway } from '../../store/redis.ts';
-import { Frames } from './frames.ts';
+import type { Frames } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { Arrival, Hub } from './hub.ts';
 import { notice } from './notice.ts';
+import type { FramedPage } from './page-reader.ts';
 
 /** Where the frames of a subscriber go: an SSE response or a WebSocket. */
 export interface Sink {
@@ -25,7 +25,8 @@ export interface Sink {
 
 export interface SubscriberSources {
   hub: Hub;
-  read(job: string, afterSeq: number, count: number): Promise<LogPage | null>;
+  /** As `PageReader.read`. */
+  read(job: string, afterSeq: number): Promise<FramedPage | null>;
   getJob(job: string): Promise<Job | null>;
 }
 
@@ -115,17 +116,17 @@ class JobSubscription {
   }
 
   /** Reads the next page; what is held from before is in it. */
-  #readOn(): Promise<LogPage | null> {
+  #readOn(): Promise<FramedPage | null> {
     this.#held = [];
     this.#heldBytes = 0;
     this.#inDoubt = false;
     const { job, signal } = this.#request;
     const afterSeq = this.#position?.seq ?? 0;
-    return untilRedisAnswers(() => this.#sources.read(job, afterSeq, pageEvents), signal);
+    return untilRedisAnswers(() => this.#sources.read(job, afterSeq), signal);
   }
 
   /** Answers true once the position is the end of the log. */
-  async #deliverPage(page: LogPage): Promise<boolean> {
+  async #deliverPage(page: FramedPage): Promise<boolean> {
     const { job, sink, signal } = this.#request;
     const { epoch } = page;
     this.#position ??= { epoch, seq: 0 };
@@ -137,7 +138,7 @@ class JobSubscription {
       this.#position = { epoch, seq: start.kind === 'truncated' ? start.to : 0 };
       if (start.kind === 'reset') return false;
     }
-    this.#deliver(new Frames(epoch, page.entries));
+    this.#deliver(page.frames);
     if (this.#position.seq < page.seq || (this.#inDoubt && !page.done)) return false;
     if (page.done && !this.#isOver()) {
       sink.control({ type: 'caught.up', data: {} });
@@ -218,7 +219,6 @@ class JobSubscription {
   }
 }
 
-const pageEvents = 64;
 const retryReadMs = 250;
 
 /**

@@ -4,6 +4,7 @@ import { envelope } from '../../../src/api/fan-out/frames.ts';
 import { Hub } from '../../../src/api/fan-out/hub.ts';
 import { openStream } from '../../../src/api/fan-out/open-stream.ts';
 import { OpenStreams } from '../../../src/api/fan-out/open-streams.ts';
+import { PageReader } from '../../../src/api/fan-out/page-reader.ts';
 import type { SseStream } from '../../../src/api/fan-out/sse.ts';
 import { followJob, type Sink } from '../../../src/api/fan-out/subscriber.ts';
 import type { EventDraft, JobEvent } from '../../../src/contract/event.ts';
@@ -38,6 +39,7 @@ export class ApiProcess {
   readonly #job: string;
   readonly #connection: SimulatedConnection;
   readonly #log: EventLog;
+  readonly #pages: PageReader;
   readonly #hub: Hub;
   readonly #streams = new OpenStreams();
   readonly #exchanges = new Set<Exchange>();
@@ -50,6 +52,7 @@ export class ApiProcess {
     this.#connection = new SimulatedConnection(server, fates);
     this.subscriber = new SimulatedSubscriber(server);
     this.#log = new EventLog(this.#connection, retention);
+    this.#pages = new PageReader((job, afterSeq, count) => this.#log.read(job, afterSeq, count));
     this.#hub = new Hub(this.subscriber as unknown as Redis, (job) => this.#log.head(job));
   }
 
@@ -78,7 +81,7 @@ export class ApiProcess {
     const sink = recorded(stream, this.#record(after));
     const sources = {
       hub: this.#hub,
-      read: (job: string, afterSeq: number, count: number) => this.#log.read(job, afterSeq, count),
+      read: (job: string, afterSeq: number) => this.#pages.read(job, afterSeq),
       getJob: () => this.#getJob(),
     };
     const end = await followJob(sources, { job: this.#job, after, sink, signal });
