@@ -50,6 +50,17 @@ describe('the bell of an attempt', () => {
     ]);
   });
 
+  it('does not know it where the newest ring was not stored, but the one before it was', async () => {
+    const ring = attemptBell(createFeed(redis), fresh(), 'queued');
+    const stored = ring('running', '1-2');
+    void redis.set(keys.feed, 'in the way');
+    await expect(ring('delayed', '1-3')).rejects.toThrow();
+    await stored;
+    await redis.del(keys.feed);
+    await ring('failed', '1-4');
+    expect(await rung()).toEqual([[null, 'failed']]);
+  });
+
   it('does not know it while an earlier ring is on its way', async () => {
     const ring = attemptBell(createFeed(redis), fresh(), 'queued');
     await Promise.all([ring('running', '1-2'), ring('failed', '1-3')]);
