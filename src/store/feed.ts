@@ -117,17 +117,9 @@ async function ringsAfter(blocking: Redis, place: string): Promise<Ring[]> {
 
 /** Our own `ring` wrote it, maybe that of an older version, which knew `j`, `s` and `c` only. */
 function readRing([id, pairs]: [string, string[]]): Ring {
-  const fields = new Map<string, string>();
-  for (let index = 0; index + 1 < pairs.length; index += 2)
-    fields.set(pairs[index] ?? '', pairs[index + 1] ?? '');
-  const {
-    j: job = '',
-    s,
-    c: cursor = '',
-    b,
-    t,
-    g,
-  }: Partial<Record<string, string>> = Object.fromEntries(fields);
+  const fields: Partial<Record<string, string>> = {};
+  for (let index = 0; index < pairs.length; index += 2) fields[pairs[index] ?? ''] = pairs[index + 1] ?? '';
+  const { j: job = '', s, c: cursor = '', b, t, g } = fields;
   const status = s as JobStatus;
   return {
     event: { id, type: 'job.changed', data: { job, status, cursor } },

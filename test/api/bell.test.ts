@@ -224,6 +224,11 @@ describe('a filter of the bell', () => {
   });
 });
 
+it('the bell is heard from now on behind an empty place, as a job is followed from its start', async () => {
+  await service.run(brief);
+  expect((await listenBySse({ after: '' })).heard).toEqual(['caught.up']);
+});
+
 describe('a listener that reads nothing', () => {
   it('is let go at the bound, over Server-Sent Events, and harms nobody', async () => {
     const { hostname, port } = new URL(service.baseUrl);

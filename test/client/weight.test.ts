@@ -21,8 +21,8 @@ describe('what a page takes along of the client', () => {
     expect([...packagesOf(new URL(`../../src/client/${file}`, import.meta.url))]).toEqual([]);
   });
 
-  it('is the reader of event streams for feed.ts', () => {
-    const packages = packagesOf(new URL('../../src/client/feed.ts', import.meta.url));
+  it.each(['feed.ts', 'bell.ts'])('is the reader of event streams for %s', (file) => {
+    const packages = packagesOf(new URL(`../../src/client/${file}`, import.meta.url));
     expect([...packages]).toEqual(['eventsource-parser']);
   });
 });

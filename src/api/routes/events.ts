@@ -67,9 +67,10 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
         },
       },
       async (request, reply) => {
-        const after = request.headers['last-event-id']?.toString() ?? request.query.after;
+        const { after: start, ...filter } = request.query;
+        const after = readCursorText(request, start);
         if (after !== undefined) parsePosition(after);
-        await streamFeed(services, request, reply, { ...request.query, after });
+        await streamFeed(services, request, reply, { ...filter, after });
         return reply;
       },
     );
@@ -135,6 +136,11 @@ function wantsStream(request: FastifyRequest): boolean {
 }
 
 function readCursor(request: FastifyRequest, after: string | undefined): Position | null {
-  const text = request.headers['last-event-id']?.toString() ?? after;
-  return text === undefined || text === '' ? null : parsePosition(text);
+  const text = readCursorText(request, after);
+  return text === undefined ? null : parsePosition(text);
+}
+
+/** Empty is none. */
+function readCursorText({ headers }: FastifyRequest, after: string | undefined): string | undefined {
+  return (headers['last-event-id']?.toString() ?? after) || undefined;
 }
