@@ -1,0 +1,17 @@
+import type { Scenario } from './scenario.ts';
+import { lostReplies } from './scenarios/lost-replies.ts';
+import { olderCopy } from './scenarios/older-copy.ts';
+import { olderCopyOfApi } from './scenarios/older-copy-of-api.ts';
+import { redisKilled } from './scenarios/redis-killed.ts';
+import { redisStopped } from './scenarios/redis-stopped.ts';
+import { workerStopped } from './scenarios/worker-stopped.ts';
+
+/** In the order of the page. */
+export const scenarios: readonly Scenario[] = [
+  lostReplies,
+  redisKilled,
+  olderCopy,
+  olderCopyOfApi,
+  redisStopped,
+  workerStopped,
+];

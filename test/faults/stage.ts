@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Cluster, type ClusterOptions, startCluster } from '../support/cluster.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+
+/** Everything that a scenario starts. Leaving the stage ends it, in the opposite order, however it stands. */
+export class Stage {
+  readonly #leavings = new AsyncDisposableStack();
+  #left: Promise<void> | null = null;
+
+  async cluster(options: ClusterOptions): Promise<Cluster> {
+    return this.adopt(await startCluster(options), endCluster);
+  }
+
+  async proxy(target: string): Promise<FaultProxy> {
+    return this.adopt(await startFaultProxy(target), (proxy) => proxy.close());
+  }
+
+  async folder(): Promise<string> {
+    const path = await mkdtemp(join(tmpdir(), 'llmmixer-faults-'));
+    return this.adopt(path, () => rm(path, { recursive: true, force: true, maxRetries: 20 }));
+  }
+
+  /** Has `leave` called at the end; at once where the end has come already. */
+  async adopt<Thing>(thing: Thing, leave: (thing: Thing) => Promise<void> | void): Promise<Thing> {
+    if (this.#left === null) return this.#leavings.adopt(thing, leave);
+    await leave(thing);
+    throw new TypeError('the stage was left meanwhile');
+  }
+
+  leave(): Promise<void> {
+    this.#left ??= this.#leavings.disposeAsync();
+    return this.#left;
+  }
+}
+
+/** Whatever was stopped goes on first, so that it can end; what does not end is killed. */
+async function endCluster(cluster: Cluster): Promise<void> {
+  const processes = [...cluster.apis, ...cluster.workers];
+  for (const { pid } of [cluster.redis, ...processes]) send(pid, 'SIGCONT');
+  const closed = cluster.close();
+  const patience = new AbortController();
+  void sleep(patienceMs, undefined, { signal: patience.signal }).then(
+    () => processes.forEach((each) => void each.kill()),
+    () => {}, // all ended in time
+  );
+  await closed.finally(() => patience.abort());
+}
+
+const patienceMs = 20_000;
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
