@@ -7,12 +7,16 @@ import { type Given, givenControl, givenEvent, type SubscriberRecord } from '../
 
 /** One reader of a job by the project's own client, recorded at both of its ends. */
 export interface Follower {
-  /** What it was given so far. */
+  /** What it was given so far; empty where it keeps no events. */
   readonly events: readonly JobEvent[];
+  /** How many events it was given so far. */
+  readonly heard: number;
   /** Types of the frames beside events, as they came. */
   readonly controls: readonly string[];
   /** How often it has connected. */
   readonly connections: number;
+  /** It has had the last event of the job, or was stopped. */
+  readonly isOver: boolean;
   /** What it was given, and what came over its connections. */
   records(): SubscriberRecord[];
   /** Settles behind the last event of the job. */
@@ -25,50 +29,65 @@ export interface FollowerOptions {
   job: string;
   name: string;
   timing?: Partial<FollowTiming>;
+  /** Records what comes over the connections as well, which costs a second look at every byte. On when absent. */
+  wire?: boolean;
+  /** Off for jobs whose output is too large to be kept for every reader. On when absent. */
+  keepsEvents?: boolean;
 }
 
 /** Follows a job to its end, whatever breaks. */
-export function follow({ client, job, name, timing }: FollowerOptions): Follower {
+export function follow(options: FollowerOptions): Follower {
+  const { client, job, name, timing, wire = true, keepsEvents = true } = options;
   const events: JobEvent[] = [];
   const [given, onWire]: [Given[], Given[]] = [[], []];
   const controls: string[] = [];
   const stop = new AbortController();
-  let connections = 0;
-  let complete = false;
+  let [heard, connections] = [0, 0];
+  let [complete, isOver] = [false, false];
   const recorded: Client = {
     ...client,
-    openEvents: async (id, options) => {
+    openEvents: async (id, request) => {
       connections += 1;
-      return recordFrames(await client.openEvents(id, options), onWire);
+      const response = await client.openEvents(id, request);
+      return wire ? recordFrames(response, onWire) : response;
     },
   };
   const run = async () => {
-    const options = {
+    const following = followJob(recorded, job, {
       signal: stop.signal,
       ...(timing === undefined ? {} : { timing }),
-      onControl: (frame: Parameters<typeof givenControl>[0]) => {
+      onControl: (frame) => {
         controls.push(frame.type);
         const notice = givenControl(frame);
         if (notice !== null) given.push(notice);
       },
-    };
-    for await (const event of followJob(recorded, job, options)) {
-      events.push(event);
+    });
+    for await (const event of following) {
+      heard += 1;
       given.push(givenEvent(event));
+      if (keepsEvents) events.push(event);
+      complete = event.type === 'job.ended';
     }
-    complete = events.at(-1)?.type === 'job.ended';
   };
-  const ended = run();
+  const ended = run().finally(() => {
+    isOver = true;
+  });
   ended.catch(() => {}); // whoever waits for it hears
   return {
     events,
     controls,
+    get heard() {
+      return heard;
+    },
     get connections() {
       return connections;
     },
+    get isOver() {
+      return isOver;
+    },
     records: () => [
       { name, view: 'client', given, complete },
-      { name: `${name} (wire)`, view: 'wire', given: onWire, complete },
+      ...(wire ? [{ name: `${name} (wire)`, view: 'wire' as const, given: onWire, complete }] : []),
     ],
     ended,
     stop: () => stop.abort(),

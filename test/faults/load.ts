@@ -16,6 +16,11 @@ export function counting(lines: number, everyMs: number, each = ':'): CommandSub
   };
 }
 
+/** Says the numbers from 1 on, one every `everyMs`, until the file `over` is there. */
+export function countingUntil(over: string, everyMs: number, each = ':'): CommandSubmission {
+  return counting(1_000_000, everyMs, `${each}; [ -e ${over} ] && break`);
+}
+
 /** What `counting` says. */
 export function counted(lines: number): string {
   return Array.from({ length: lines }, (_, index) => `${index + 1}\n`).join('');

@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { apiKilled } from './scenarios/api-killed.ts';
 import { lostReplies } from './scenarios/lost-replies.ts';
 import { olderCopy } from './scenarios/older-copy.ts';
 import { olderCopyOfApi } from './scenarios/older-copy-of-api.ts';
@@ -14,4 +15,5 @@ export const scenarios: readonly Scenario[] = [
   olderCopyOfApi,
   redisStopped,
   workerStopped,
+  apiKilled,
 ];
