@@ -6,6 +6,7 @@ import { eventTypes } from '../src/contract/event.ts';
 import { problemCodes, problems } from '../src/contract/problem.ts';
 import { controlData } from '../src/contract/stream.ts';
 import { type ConfigVariableName, configVariables, isSecret } from '../src/platform/config-variables.ts';
+import { scenarios } from './faults/scenarios.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
@@ -118,6 +119,13 @@ describe('the tables', () => {
   it('of the events and frames are those of the code', () => {
     const named = [...read('docs/events.md').matchAll(/^\| `([a-z]+\.[a-z]+)` \|/gm)].map(([, name]) => name);
     expect(named.sort()).toEqual([...eventTypes, ...Object.keys(controlData)].sort());
+  });
+
+  it('of the faults on the page of the last full run, where there is one, are the scenarios of the code', () => {
+    const page = 'docs/reliability.md';
+    if (!files.includes(page)) return;
+    const rows = [...read(page).matchAll(/^\| `([a-z-]+)` \| (.*?) \| \d+ \|/gm)].map(([, ...row]) => row);
+    expect(rows).toEqual(scenarios.map(({ name, sentence }) => [name, sentence]));
   });
 
   it('of the problems is the one of the code, and every code is used', () => {

@@ -1,9 +1,11 @@
 import type { JobEvent } from '../../src/contract/event.ts';
-import { limits } from '../../src/contract/limits.ts';
-import { EventLog } from '../../src/store/event-log.ts';
-import type { LogPage } from '../../src/store/ports.ts';
-import { openLogConnection } from '../../src/store/redis.ts';
-import { checkHistory, logVersion, type SubscriberRecord } from '../support/history-checker.ts';
+import {
+  checkHistory,
+  type LoggedEvent,
+  logVersion,
+  type SubscriberRecord,
+} from '../support/history-checker.ts';
+import { readLog } from './watch-log.ts';
 
 export interface Evidence {
   redisUrl: string;
@@ -11,6 +13,8 @@ export interface Evidence {
   subscribers: readonly SubscriberRecord[];
   /** Keys of events that a rollback took for good, and of which only a subscriber may know. */
   takenAway?: readonly string[];
+  /** All that was ever stored, where the log has dropped some of it since. */
+  seen?: readonly LoggedEvent[];
 }
 
 /**
@@ -20,7 +24,13 @@ export interface Evidence {
  * was announced was stored, and only a rollback may take it.
  * @throws with the first violations of the promise.
  */
-export async function judge({ redisUrl, job, subscribers, takenAway = [] }: Evidence): Promise<JobEvent[]> {
+export async function judge({
+  redisUrl,
+  job,
+  subscribers,
+  takenAway = [],
+  seen,
+}: Evidence): Promise<JobEvent[]> {
   const log = await readLog(redisUrl, job);
   const events = log.entries.map(
     ({ seq, payload }): JobEvent => ({
@@ -31,29 +41,11 @@ export async function judge({ redisUrl, job, subscribers, takenAway = [] }: Evid
   const known = [...events.flatMap(keysOf), ...takenAway];
   const violations = checkHistory({
     appends: known.map((key) => ({ key, type: '', outcome: 'unknown' })),
-    logs: [logVersion(log)],
+    logs: [{ ...logVersion(log), ...(seen === undefined ? {} : { entries: seen }) }],
     subscribers,
   });
   if (violations.length === 0) return events;
   throw new Error(`${violations.length} violations in ${job}: ${violations.slice(0, 5).join(' ')}`);
-}
-
-/** The whole log as Redis holds it. */
-async function readLog(redisUrl: string, job: string): Promise<LogPage> {
-  const connection = openLogConnection(redisUrl);
-  try {
-    await connection.ready(AbortSignal.timeout(60_000));
-    const log = new EventLog(connection, { keepBytes: limits.logBytesDefault, keepMs: 60_000 });
-    const entries: LogPage['entries'] = [];
-    for (;;) {
-      const page = await log.read(job, entries.at(-1)?.seq ?? 0, 1000);
-      if (page === null) throw new Error(`Redis has no job ${job}.`);
-      entries.push(...page.entries);
-      if (page.entries.length === 0) return { ...page, entries };
-    }
-  } finally {
-    connection.close();
-  }
 }
 
 /** Its own, and those of the lost events that it names. */

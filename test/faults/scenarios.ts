@@ -9,6 +9,7 @@ import { olderCopy } from './scenarios/older-copy.ts';
 import { olderCopyOfApi } from './scenarios/older-copy-of-api.ts';
 import { redisKilled } from './scenarios/redis-killed.ts';
 import { redisStopped } from './scenarios/redis-stopped.ts';
+import { slowReader } from './scenarios/slow-reader.ts';
 import { thinLines } from './scenarios/thin-lines.ts';
 import { workerStopped } from './scenarios/worker-stopped.ts';
 
@@ -25,5 +26,6 @@ export const scenarios: readonly Scenario[] = [
   thinLines,
   halfOpen,
   deafSubscription,
+  slowReader,
   idleReaders,
 ];

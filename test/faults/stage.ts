@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, type ClusterOptions, startCluster } from '../support/cluster.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { descendants } from '../support/processes.ts';
 
 /** Everything that a scenario starts. Leaving the stage ends it, in the opposite order, however it stands. */
 export class Stage {
@@ -36,17 +37,24 @@ export class Stage {
   }
 }
 
-/** Whatever was stopped goes on first, so that it can end; what does not end is killed. */
+/** Whatever was stopped goes on first, so that it can end; what does not end is killed, and its programs with it. */
 async function endCluster(cluster: Cluster): Promise<void> {
   const processes = [...cluster.apis, ...cluster.workers];
   for (const { pid } of [cluster.redis, ...processes]) send(pid, 'SIGCONT');
   const closed = cluster.close();
   const patience = new AbortController();
-  void sleep(patienceMs, undefined, { signal: patience.signal }).then(
-    () => processes.forEach((each) => void each.kill()),
-    () => {}, // all ended in time
-  );
+  const killAll = async () => {
+    await sleep(patienceMs, undefined, { signal: patience.signal });
+    for (const { pid } of processes) await killTree(pid);
+  };
+  killAll().catch(() => {}); // all ended in time
   await closed.finally(() => patience.abort());
+}
+
+/** Ends a process of ours and all that it has started, at once. */
+export async function killTree(pid: number): Promise<void> {
+  const below = await descendants(pid);
+  for (const each of [pid, ...below.map((child) => child.pid)]) send(each, 'SIGKILL');
 }
 
 const patienceMs = 20_000;

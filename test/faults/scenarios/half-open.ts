@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '../../../src/client/http.ts';
 import { until } from '../../support/until.ts';
-import { follow } from '../follower.ts';
+import { type Follower, follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { countingUntil, submit } from '../load.ts';
 import { Random } from '../random.ts';
@@ -35,16 +35,20 @@ export const halfOpen: Scenario = {
         const timing = { silenceMs, retryMsMin: 20, retryMsMax: 200 };
         return follow({ client, job: id, name: `reader ${index + 1} of ${id}`, timing });
       });
-      const heard = () => followers.map((follower) => follower.heard);
-      const allHearMoreThan = (before: readonly number[]) => () =>
-        heard().every((now, index) => now > before[index]!);
-      await until(allHearMoreThan(heard()), 'all readers hear the job');
+      /** Waits until each of them has more of it than now. */
+      const untilMore = (of: (follower: Follower) => number, what: string) => {
+        const before = followers.map(of);
+        const more = () => followers.every((follower, index) => of(follower) > before[index]!);
+        return until(more, what, silenceMs * 10);
+      };
+      await untilMore(({ heard }) => heard, 'all readers hear the job');
       for (let stall = 0; stall < stalls; stall += 1) {
         await sleep(random.between(100, 600));
+        const reconnected = untilMore(({ connections: made }) => made, 'all readers have connected again');
         proxy.stall(stall % 2 === 0 ? 'answers' : 'both');
         const stalledAt = performance.now();
-        await sleep(0); // what was read before the stall arrives
-        await until(allHearMoreThan(heard()), 'all readers hear the job again', silenceMs * 10);
+        await reconnected;
+        await untilMore(({ heard }) => heard, 'all readers hear the job again');
         slowestMs = Math.max(slowestMs, performance.now() - stalledAt);
       }
       await writeFile(over, '');

@@ -1,16 +1,16 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAnnouncement } from '../../../src/store/event-log.ts';
 import { jobKeys } from '../../../src/store/keys.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
+import { outputOf } from '../../support/service.ts';
 import { until } from '../../support/until.ts';
 import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
-import { count, counted, counting, expectOutput, submit } from '../load.ts';
+import { count, counted, countingUntil, expectOutput, submit } from '../load.ts';
 import { expectOneAtATime, pulse } from '../pulse.ts';
 import type { Scenario } from '../scenario.ts';
-
-const lines = 1100;
 
 export const workerStopped: Scenario = {
   name: 'worker-stopped',
@@ -31,7 +31,8 @@ export const workerStopped: Scenario = {
     for (let repeat = 1; repeat <= repeats; repeat += 1) {
       const before = total();
       const file = join(folder, `pulse-${repeat}`);
-      const { id } = await submit(client, { ...counting(lines, 20, pulse(file)), rerun: 'always' });
+      const over = join(folder, `over-${repeat}`);
+      const { id } = await submit(client, { ...countingUntil(over, 20, pulse(file)), rerun: 'always' });
       const follower = follow({ client, job: id, name: `the reader of ${id}` });
       /** The attempts of what is announced, in order. */
       const attempts: number[] = [];
@@ -54,6 +55,9 @@ export const workerStopped: Scenario = {
       process.kill(worker.pid, 'SIGCONT');
       connection.release('requests');
       await until(() => total() > before, 'the late append is refused');
+      const heard = follower.heard;
+      await until(() => follower.heard > heard + 20, 'the job goes on elsewhere');
+      await writeFile(over, '');
       await follower.ended;
       await sleep(200); // for what is announced late
       const log = await judge({ redisUrl: redis.url, job: id, subscribers: follower.records() });
@@ -64,11 +68,8 @@ export const workerStopped: Scenario = {
         const late = order.slice(order.indexOf(2)).filter((attempt) => attempt === 1).length;
         if (late > 0) throw new Error(`${late} events of the old attempt were ${what} behind the new one.`);
       }
-      expectOutput(
-        log.slice(log.findIndex(({ type }) => type === 'output.reset')),
-        counted(lines),
-        `the log of ${id}`,
-      );
+      const rerun = log.slice(log.findIndex(({ type }) => type === 'output.reset'));
+      expectOutput(rerun, counted(outputOf(rerun).trimEnd().split('\n').length), `the log of ${id}`);
       const lived = expectOneAtATime(file);
       if (lived !== 2) throw new Error(`${id} was run by ${lived} processes.`);
       await ear.unsubscribe(channel);
