@@ -45,8 +45,11 @@ export async function judge({
     subscribers,
   });
   if (violations.length === 0) return events;
-  throw new Error(`${violations.length} violations in ${job}: ${violations.slice(0, 5).join(' ')}`);
+  throw new Error(`${violations.length} violations in ${job}: ${violations.slice(0, shownMax).join(' ')}`);
 }
+
+/** More of them say no more about the cause. */
+const shownMax = 3;
 
 /** Its own, and those of the lost events that it names. */
 function keysOf(event: JobEvent): string[] {

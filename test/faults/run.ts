@@ -19,7 +19,8 @@ const usageFault = 64;
 let stage = new Stage();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void interrupt(signal));
-process.exitCode = await main();
+// Whatever a failed scenario left running in this process keeps nobody waiting.
+process.exit(await main());
 
 async function main(): Promise<number> {
   const wanted = readArguments();

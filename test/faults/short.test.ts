@@ -6,8 +6,12 @@ import { scenarios } from './scenarios.ts';
 const seed = Math.floor(Date.now() / 86_400_000);
 
 describe.concurrent(`the service keeps its promise (the short form, with --seed ${seed})`, () => {
-  it.each(scenarios)('$name: $sentence', async (scenario) => {
-    const { fault } = await runScenario(scenario, { seed, repeats: 1, full: false, progress: () => {} });
-    expect(fault).toBe(null);
-  });
+  it.each(scenarios)(
+    '$name: $sentence',
+    async (scenario) => {
+      const { fault } = await runScenario(scenario, { seed, repeats: 1, full: false, progress: () => {} });
+      expect(fault).toBe(null);
+    },
+    300_000,
+  );
 });

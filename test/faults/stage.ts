@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, type ClusterOptions, startCluster } from '../support/cluster.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { descendants } from '../support/processes.ts';
+import { type Follower, type FollowerOptions, follow } from './follower.ts';
 
 /** Everything that a scenario starts. Leaving the stage ends it, in the opposite order, however it stands. */
 export class Stage {
@@ -22,6 +23,13 @@ export class Stage {
   async folder(): Promise<string> {
     const path = await mkdtemp(join(tmpdir(), 'llmmixer-faults-'));
     return this.adopt(path, () => rm(path, { recursive: true, force: true, maxRetries: 20 }));
+  }
+
+  follow(options: FollowerOptions): Follower {
+    const follower = follow(options);
+    if (this.#left === null) this.#leavings.defer(() => follower.stop());
+    else follower.stop();
+    return follower;
   }
 
   /** Has `leave` called at the end; at once where the end has come already. */

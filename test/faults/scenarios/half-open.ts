@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '../../../src/client/http.ts';
 import { until } from '../../support/until.ts';
-import { type Follower, follow } from '../follower.ts';
+import type { Follower } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { countingUntil, submit } from '../load.ts';
 import { Random } from '../random.ts';
@@ -33,7 +33,7 @@ export const halfOpen: Scenario = {
       const { id } = await submit(cluster.client, countingUntil(over, 100));
       const followers = Array.from({ length: readers }, (_, index) => {
         const timing = { silenceMs, retryMsMin: 20, retryMsMax: 200 };
-        return follow({ client, job: id, name: `reader ${index + 1} of ${id}`, timing });
+        return stage.follow({ client, job: id, name: `reader ${index + 1} of ${id}`, timing });
       });
       /** Waits until each of them has more of it than now. */
       const untilMore = (of: (follower: Follower) => number, what: string) => {

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { counted, counting, expectOutput, submit } from '../load.ts';
 import { Random } from '../random.ts';
@@ -26,7 +25,7 @@ export const lostReplies: Scenario = {
       const jobs = await Promise.all(
         Array.from({ length: 4 }, () => submit(client, { ...counting(lines, 20), rerun: 'always' })),
       );
-      const followers = jobs.map(({ id }) => follow({ client, job: id, name: `the reader of ${id}` }));
+      const followers = jobs.map(({ id }) => stage.follow({ client, job: id, name: `the reader of ${id}` }));
       let over = false;
       const ended = Promise.all(followers.map((follower) => follower.ended)).finally(() => {
         over = true;

@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '../../support/until.ts';
 import { copyAof } from '../aof-copy.ts';
-import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { submit } from '../load.ts';
 import type { Scenario } from '../scenario.ts';
@@ -26,7 +25,7 @@ export const olderCopyOfApi: Scenario = {
       // It says nothing between the copy and the rollback, whatever it is sent.
       const shell = `trap '' INT TERM; echo begun; until [ -e ${go} ]; do sleep 0.05; done; echo over`;
       const { id } = await submit(client, { type: 'command', shell });
-      const follower = follow({ client, job: id, name: `the reader of ${id}` });
+      const follower = stage.follow({ client, job: id, name: `the reader of ${id}` });
       const last = () => follower.events.at(-1);
       await until(() => last()?.type === 'output.delta', 'the job has begun');
       const copy = await copyAof(redis, join(folder, `copy-${repeat}`));

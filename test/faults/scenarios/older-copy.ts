@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseCursor } from '../../../src/core/cursor.ts';
 import { until } from '../../support/until.ts';
 import { copyAof } from '../aof-copy.ts';
-import { type Follower, follow } from '../follower.ts';
+import type { Follower } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { count, counted, counting, expectOutput, submit } from '../load.ts';
 import { Random } from '../random.ts';
@@ -28,7 +28,7 @@ export const olderCopy: Scenario = {
 
     for (let repeat = 1; repeat <= repeats; repeat += 1) {
       const jobs = await Promise.all(Array.from({ length: 3 }, () => submit(client, counting(lines, 20))));
-      const followers = jobs.map(({ id }) => follow({ client, job: id, name: `the reader of ${id}` }));
+      const followers = jobs.map(({ id }) => stage.follow({ client, job: id, name: `the reader of ${id}` }));
       await until(() => followers.every((each) => each.events.length > 5), 'the jobs say something');
       const copy = await copyAof(redis, join(folder, `copy-${repeat}`));
       for (const rollback of [1, 2]) {

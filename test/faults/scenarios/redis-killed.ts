@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { count, counted, counting, expectOutput, submit } from '../load.ts';
 import { Random } from '../random.ts';
@@ -24,7 +23,7 @@ export const redisKilled: Scenario = {
       );
       const followers = jobs.map(({ id }) =>
         apis.map(({ client }, index) =>
-          follow({ client, job: id, name: `the reader of ${id} at API ${index + 1}` }),
+          stage.follow({ client, job: id, name: `the reader of ${id} at API ${index + 1}` }),
         ),
       );
       let over = false;

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../support/until.ts';
-import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { count, counted, counting, expectOutput, submit } from '../load.ts';
 import { expectOneAtATime, pulse } from '../pulse.ts';
@@ -32,7 +31,7 @@ export const redisStopped: Scenario = {
           }),
         ),
       );
-      const followers = jobs.map(({ id }) => follow({ client, job: id, name: `the reader of ${id}` }));
+      const followers = jobs.map(({ id }) => stage.follow({ client, job: id, name: `the reader of ${id}` }));
       await until(() => followers.every((each) => count(each.events, 'output.delta') > 0), 'all jobs run');
       await redis.kill('SIGSTOP');
       await sleep(stoppedMs);

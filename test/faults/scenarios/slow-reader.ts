@@ -3,7 +3,6 @@ import { createClient } from '../../../src/client/http.ts';
 import { limits } from '../../../src/contract/limits.ts';
 import type { ClusterApi } from '../../support/cluster.ts';
 import { startCrowd } from '../crowd.ts';
-import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { submit } from '../load.ts';
 import { memoryMb } from '../process-facts.ts';
@@ -45,7 +44,7 @@ export const slowReader: Scenario = {
       const log = watchLog(redis.url, id);
       proxy.shape({ bytesPerSecond: slowBytesPerSecond });
       const slowOnes = Array.from({ length: slow }, (_, index) =>
-        follow({ client: slowClient, job: id, name: `slow reader ${index + 1}`, keepsEvents: false }),
+        stage.follow({ client: slowClient, job: id, name: `slow reader ${index + 1}`, keepsEvents: false }),
       );
       const startedAt = performance.now();
       const readers = { streams: size.fast, sockets: 0, kind: 'followers', wire: false } as const;

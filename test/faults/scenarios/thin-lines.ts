@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '../../../src/client/http.ts';
 import { limits } from '../../../src/contract/limits.ts';
 import type { Shape } from '../../support/fault-proxy.ts';
-import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { counting, expectOutput, submit } from '../load.ts';
 import { Random } from '../random.ts';
@@ -35,7 +34,12 @@ export const thinLines: Scenario = {
       const { id } = await submit(client, counting(lines, 50, `echo '${word}'`));
       const followers = through.map((line) => {
         const timing = { retryMsMin: 20, retryMsMax: limits.followRetryMsMin };
-        return follow({ client: line.client, job: id, name: `the reader ${line.name} of ${id}`, timing });
+        return stage.follow({
+          client: line.client,
+          job: id,
+          name: `the reader ${line.name} of ${id}`,
+          timing,
+        });
       });
       let over = false;
       const ended = Promise.all(followers.map((follower) => follower.ended)).finally(() => {

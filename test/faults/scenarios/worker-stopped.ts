@@ -6,7 +6,6 @@ import { jobKeys } from '../../../src/store/keys.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { outputOf } from '../../support/service.ts';
 import { until } from '../../support/until.ts';
-import { follow } from '../follower.ts';
 import { judge } from '../judge.ts';
 import { count, counted, countingUntil, expectOutput, submit } from '../load.ts';
 import { expectOneAtATime, pulse } from '../pulse.ts';
@@ -33,7 +32,7 @@ export const workerStopped: Scenario = {
       const file = join(folder, `pulse-${repeat}`);
       const over = join(folder, `over-${repeat}`);
       const { id } = await submit(client, { ...countingUntil(over, 20, pulse(file)), rerun: 'always' });
-      const follower = follow({ client, job: id, name: `the reader of ${id}` });
+      const follower = stage.follow({ client, job: id, name: `the reader of ${id}` });
       /** The attempts of what is announced, in order. */
       const attempts: number[] = [];
       const channel = jobKeys(id).announcements;
@@ -56,7 +55,8 @@ export const workerStopped: Scenario = {
       connection.release('requests');
       await until(() => total() > before, 'the late append is refused');
       const heard = follower.heard;
-      await until(() => follower.heard > heard + 20, 'the job goes on elsewhere');
+      const goesOn = () => follower.isOver || follower.heard > heard + 20;
+      await until(goesOn, 'the job goes on elsewhere');
       await writeFile(over, '');
       await follower.ended;
       await sleep(200); // for what is announced late
