@@ -186,6 +186,13 @@ function never<T>(): Promise<T> {
   return new Promise(() => {});
 }
 
+interface Loss {
+  /** What had come as far as this machine is still heard. */
+  heard?: boolean;
+  awayMs?: number;
+  readyAfterMs?: number;
+}
+
 /** A connection for subscriptions: what the hub uses of one. */
 export class SimulatedSubscriber implements ServerLink {
   readonly #server: Server;
@@ -232,14 +239,14 @@ export class SimulatedSubscriber implements ServerLink {
     this.lose();
   }
 
-  lose({ heard = false, awayMs = reconnectMs }: { heard?: boolean; awayMs?: number } = {}): void {
+  /** `readyAfterMs`: how long after the renewal the hub is told of it. */
+  lose({ heard = false, awayMs = reconnectMs, readyAfterMs = 0 }: Loss = {}): void {
     const live = this.#live;
     if (live === null) return;
     this.#live = null;
-    // What had come as far as this machine is read before the end is.
     if (heard) for (const deliver of live.queue) deliver();
     live.queue.length = 0;
-    this.#reconnect(awayMs);
+    this.#reconnect(awayMs, readyAfterMs);
   }
 
   /** It looks healthy and hears nothing more. */
@@ -254,19 +261,25 @@ export class SimulatedSubscriber implements ServerLink {
     this.#unsubscribe();
   }
 
-  #reconnect(ms: number): void {
+  #reconnect(ms: number, readyAfterMs = 0): void {
     this.#server.whenUp(ms, () => {
       if (this.#dead || this.#live !== null) return;
       if (!this.#server.up) {
-        this.#reconnect(reconnectMs);
+        this.#reconnect(reconnectMs, readyAfterMs);
         return;
       }
       this.#live = { channels: new Set(), deaf: false, queue: [] };
       this.#lastAt = 0;
-      for (const listener of this.#onReady) listener();
+      for (const request of this.#pending) this.#ask(request);
+      // What the library renews may be heard before what the hub asks for itself is confirmed.
       for (const channel of this.#wanted) this.#ask({ channel, resolve: () => {} });
-      for (const request of [...this.#pending]) this.#ask(request);
+      setTimeout(() => this.#beReady(), readyAfterMs);
     });
+  }
+
+  #beReady(): void {
+    if (this.#live === null) return;
+    for (const listener of this.#onReady) listener();
   }
 
   /** Takes as long to get there as anything to come back; what is announced before that is not heard. */

@@ -5,7 +5,7 @@ import { type Fate, fate } from './fates.ts';
 /** What happens next. Processes and readers are picked among those that there are. */
 export type Step =
   /** The attempt says something, or an API process does. */
-  | { do: 'say'; times: number; length: number; joined: boolean }
+  | { do: 'say'; times: number; length: number; joined: boolean; everyMs: number }
   | { do: 'api says'; api: number }
   | { do: 'cancel'; api: number }
   | { do: 'fail'; dueMs: number }
@@ -19,7 +19,7 @@ export type Step =
   | { do: 'kill api'; api: number }
   | { do: 'stop api'; api: number }
   | { do: 'deafen'; api: number }
-  | { do: 'cut subscriber'; api: number; awayMs: number; heard: boolean }
+  | { do: 'cut subscriber'; api: number; awayMs: number; readyAfterMs: number; heard: boolean }
   | { do: 'lag'; api: number; ms: number }
   /** Redis goes away, and comes back without its newest changes where some are lost. */
   | { do: 'redis'; awayMs: number; lost: number; sameRun: boolean };
@@ -64,6 +64,7 @@ const arbitraries: { [K in Kind]: fc.Arbitrary<Extract<Step, { do: K }>> } = {
     times: fc.integer({ min: 1, max: 5 }),
     length: fc.constantFrom(1, 1, 1, 20, 200, 600, 1300),
     joined: fc.boolean(),
+    everyMs: fc.constantFrom(0, 0, 0, 15, 60, 300),
   }),
   'api says': fc.record({ do: fc.constant('api says' as const), api }),
   cancel: fc.record({ do: fc.constant('cancel' as const), api }),
@@ -92,6 +93,7 @@ const arbitraries: { [K in Kind]: fc.Arbitrary<Extract<Step, { do: K }>> } = {
     do: fc.constant('cut subscriber' as const),
     api,
     awayMs: fc.constantFrom(1, 40, 900),
+    readyAfterMs: fc.constantFrom(0, 40, 400),
     heard: fc.boolean(),
   }),
   lag: fc.record({ do: fc.constant('lag' as const), api, ms: fc.constantFrom(0, 1, 25, 400) }),

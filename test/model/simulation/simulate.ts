@@ -73,7 +73,7 @@ class World {
   do(step: Step): void {
     switch (step.do) {
       case 'say':
-        for (const worker of this.#alive()) worker.order({ kind: 'say', drafts: this.#drafts(step) });
+        this.#say(step);
         break;
       case 'api says':
         this.#api(step.api).say(this.#draft(10));
@@ -228,6 +228,17 @@ class World {
     const answer = exchange.answer(init?.signal);
     void this.#api(this.#requests).handle(exchange, cursor);
     return answer;
+  }
+
+  /** Whoever has the job, or thinks so, says something: at once, or one after the other. */
+  #say(step: Extract<Step, { do: 'say' }>): void {
+    const { times, everyMs } = step;
+    if (everyMs === 0) {
+      for (const worker of this.#alive()) worker.order({ kind: 'say', drafts: this.#drafts(step) });
+      return;
+    }
+    for (let index = 0; index < times; index += 1)
+      setTimeout(() => this.#say({ ...step, times: 1, everyMs: 0 }), index * everyMs);
   }
 
   #drafts({ times, length, joined }: Extract<Step, { do: 'say' }>): EventDraft[] {
