@@ -128,9 +128,10 @@ describe('The scripts of the log', () => {
     async () => {
       const property = fc.asyncProperty(
         fc.array(command, { minLength: 5, maxLength: 60 }),
-        fc.boolean(),
-        async (commands, expires) => {
+        fc.record({ expires: fc.boolean(), begun: fc.boolean() }),
+        async (commands, { expires, begun }) => {
           const twins = await Twins.create(expires);
+          if (begun) await twins.carryOut({ do: 'begin', token: 'new' });
           for (const each of commands) await twins.carryOut(each);
           await twins.compareAnnouncements();
         },
@@ -222,7 +223,7 @@ class Twins {
         break;
       }
       case 'take over':
-        await this.carryOut({ do: 'pass', time: 'lease' });
+        for (const time of ['lease', 'due'] as const) await this.carryOut({ do: 'pass', time });
         await this.carryOut({ do: 'begin', token: 'new' });
         await this.carryOut({ do: 'pass', time: 'mark' });
         await this.carryOut({ do: 'begin', token: 'new' });

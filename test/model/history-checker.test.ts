@@ -97,6 +97,12 @@ describe('A good history', () => {
     expect(check({ logs, subscribers: [reader(given, { after: '1-3', complete: true })] })).toEqual([]);
   });
 
+  it('owes nothing to who began behind the end of the job, whatever comes of it', () => {
+    const ended: LogVersion = { ...log([]), entries: [logged(1, 'a/1', 'job.ended')] };
+    const logs = [ended, log(['w1/1', 'w1/2'], { epoch: 2 })];
+    expect(check({ logs, subscribers: [reader([], { after: '1-1', complete: true })] })).toEqual([]);
+  });
+
   it('need not be known in every epoch between', () => {
     const given = [event(1, 'a/1'), reset(2), event('2-2', 'w1/1'), reset(3), event('3-3', 'w1/2')];
     const history = {

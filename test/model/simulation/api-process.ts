@@ -29,15 +29,17 @@ import type { Server } from './server.ts';
 export const retention = { keepBytes: 12_000, keepMs: 3_600_000 };
 const slowGraceMs = 1000;
 const retryMs = 100;
+const stopMs = 500;
 
 /** One process that serves readers: the real hub, the real subscriptions and the real encoding. */
 export class ApiProcess {
   readonly name: string;
+  readonly connection: SimulatedConnection;
   readonly subscriber: SimulatedSubscriber;
   /** What went out on each connection. */
   readonly records: SubscriberRecord[] = [];
   readonly #job: string;
-  readonly #connection: SimulatedConnection;
+  readonly #seen: Set<string>;
   readonly #log: EventLog;
   readonly #pages: PageReader;
   readonly #hub: Hub;
@@ -49,9 +51,10 @@ export class ApiProcess {
   constructor(name: string, { server, fates }: { server: Server; fates: Fates }) {
     this.name = name;
     this.#job = server.job;
-    this.#connection = new SimulatedConnection(server, fates);
+    this.#seen = server.seen;
+    this.connection = new SimulatedConnection(server, fates);
     this.subscriber = new SimulatedSubscriber(server);
-    this.#log = new EventLog(this.#connection, retention);
+    this.#log = new EventLog(this.connection, retention);
     this.#pages = new PageReader((job, afterSeq, count) => this.#log.read(job, afterSeq, count));
     this.#hub = new Hub(this.subscriber as unknown as Redis, (job) => this.#log.head(job));
   }
@@ -65,6 +68,7 @@ export class ApiProcess {
       const head = await this.#log.head(this.#job);
       if (head === null) refuse(exchange, 404, 'job_not_found');
       else if (head.done && after?.epoch === head.epoch && after.seq === head.seq) {
+        this.#seen.add('nothing behind the end');
         exchange.response.writeHead(204, {});
         exchange.response.end();
       } else await this.#stream(exchange, after);
@@ -85,6 +89,7 @@ export class ApiProcess {
       getJob: () => this.#getJob(),
     };
     const end = await followJob(sources, { job: this.#job, after, sink, signal });
+    this.#seen.add(`stream: ${end}`);
     if (end === 'slow') {
       stream.control({ type: 'slow.consumer', data: {} });
       setTimeout(() => response.destroy(), slowGraceMs);
@@ -148,7 +153,7 @@ export class ApiProcess {
   async #untilAnswered(ask: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {
-        await this.#connection.ready();
+        await this.connection.ready();
         await ask();
         return;
       } catch {
@@ -157,14 +162,14 @@ export class ApiProcess {
     }
   }
 
-  /** Tells its readers to go elsewhere. */
+  /** Tells its readers to go elsewhere, and gives them time to hear it. */
   stop(): void {
     this.#streams.closeAll();
-    this.kill();
+    setTimeout(() => this.kill(), stopMs);
   }
 
   kill(): void {
-    this.#connection.close();
+    this.connection.close();
     this.subscriber.kill();
     this.#hub.close();
     for (const exchange of [...this.#exchanges]) exchange.break('the process died');

@@ -21,6 +21,8 @@ interface Life {
 /** A connection for commands. Its process may be frozen for a while, or killed. */
 export class SimulatedConnection implements LogConnection, ServerLink {
   readonly redis: Redis;
+  /** How long a command is on its way, and its answer. */
+  lagMs = 0;
   readonly #server: Server;
   readonly #fates: Fates;
   readonly #listeners = new Set<() => void>();
@@ -110,7 +112,7 @@ export class SimulatedConnection implements LogConnection, ServerLink {
   }
 
   async #carry<T>(command: () => T, payloads: readonly string[]): Promise<T> {
-    noteAppend(this.#server.appends, payloads, null);
+    noteAppend(this.#server, payloads, null);
     if (this.#dead) return never();
     // The run id among its arguments is that of this life, so it must never reach another.
     const life = this.#life;
@@ -121,7 +123,7 @@ export class SimulatedConnection implements LogConnection, ServerLink {
     const answer = await this.#send(life, command);
     await this.#thawed;
     if (this.#dead) return never();
-    noteAppend(this.#server.appends, payloads, answer as string[]);
+    noteAppend(this.#server, payloads, answer as string[]);
     return answer;
   }
 
@@ -155,7 +157,7 @@ export class SimulatedConnection implements LogConnection, ServerLink {
           setTimeout(() => fail(new Error('Command timed out')), commandTimeoutMs);
           break;
         default: {
-          const delayMs = fate.kind === 'slow' ? fate.ms : 0;
+          const delayMs = this.lagMs + (fate.kind === 'slow' ? fate.ms : 0);
           this.#inTurn(life, delayMs, () => {
             const answer = execute() as T;
             if (delayMs === 0) settle(() => resolve(answer));
@@ -271,14 +273,18 @@ export class SimulatedSubscriber implements ServerLink {
       this.#live = { channels: new Set(), deaf: false, queue: [] };
       this.#lastAt = 0;
       for (const request of this.#pending) this.#ask(request);
-      // What the library renews may be heard before what the hub asks for itself is confirmed.
+      // What the library renews may be heard before the hub knows, or only after what the hub asks for itself.
+      if (readyAfterMs === 0) this.#beReady();
       for (const channel of this.#wanted) this.#ask({ channel, resolve: () => {} });
-      setTimeout(() => this.#beReady(), readyAfterMs);
+      const live = this.#live;
+      if (readyAfterMs > 0)
+        setTimeout(() => {
+          if (this.#live === live) this.#beReady();
+        }, readyAfterMs);
     });
   }
 
   #beReady(): void {
-    if (this.#live === null) return;
     for (const listener of this.#onReady) listener();
   }
 

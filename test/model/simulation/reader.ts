@@ -24,9 +24,9 @@ export class Reader {
   /** `pauses` are the milliseconds that it takes over its first events. */
   async run(
     job: string,
-    options: { fetch: typeof globalThis.fetch; pauses: readonly number[] },
+    options: { fetch: typeof globalThis.fetch; pauses: readonly number[]; seen: Set<string> },
   ): Promise<void> {
-    const { fetch, pauses } = options;
+    const { fetch, pauses, seen } = options;
     const client = createClient({ baseUrl: 'http://service', fetch });
     const pausesLeft = [...pauses];
     try {
@@ -35,12 +35,14 @@ export class Reader {
         signal: this.#stop.signal,
         timing: { random: () => 0.5 },
         onControl: (frame) => {
+          seen.add(`told: ${frame.type}`);
           const told = givenControl(frame);
           if (told !== null) this.given.push(told);
         },
       });
       for await (const event of events) {
         this.given.push(givenEvent(event));
+        seen.add(`given: ${event.type}`);
         const pauseMs = pausesLeft.shift() ?? 0;
         if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }

@@ -20,7 +20,7 @@ export type Step =
   | { do: 'stop api'; api: number }
   | { do: 'deafen'; api: number }
   | { do: 'cut subscriber'; api: number; awayMs: number; readyAfterMs: number; heard: boolean }
-  | { do: 'lag'; api: number; ms: number }
+  | { do: 'lag'; api: number; of: 'commands' | 'announcements'; ms: number }
   /** Redis goes away, and comes back without its newest changes where some are lost. */
   | { do: 'redis'; awayMs: number; lost: number; sameRun: boolean };
 
@@ -96,7 +96,12 @@ const arbitraries: { [K in Kind]: fc.Arbitrary<Extract<Step, { do: K }>> } = {
     readyAfterMs: fc.constantFrom(0, 40, 400),
     heard: fc.boolean(),
   }),
-  lag: fc.record({ do: fc.constant('lag' as const), api, ms: fc.constantFrom(0, 1, 25, 400) }),
+  lag: fc.record({
+    do: fc.constant('lag' as const),
+    api,
+    of: fc.constantFrom('commands' as const, 'announcements' as const),
+    ms: fc.constantFrom(0, 1, 25, 400),
+  }),
   redis: fc.record({
     do: fc.constant('redis' as const),
     awayMs: fc.constantFrom(20, 20, 600, 15_000),

@@ -17,6 +17,8 @@ export interface ServerLink {
  */
 export class Server {
   readonly job: string;
+  /** What was met in the course of it, by name. */
+  readonly seen: Set<string>;
   readonly log = new ModelLog(
     () => Date.now(),
     (channel, message) => {
@@ -34,8 +36,9 @@ export class Server {
   #versions: LogVersion[] = [];
   #waiting: (() => void)[] = [];
 
-  constructor(job: string) {
+  constructor(job: string, seen: Set<string>) {
     this.job = job;
+    this.seen = seen;
   }
 
   get state(): ModelJob | undefined {
@@ -124,11 +127,12 @@ function loggedEvent(entry: LogEntry): LoggedEvent {
 
 /** Notes what a producer tried to append, and what it heard. */
 export function noteAppend(
-  appends: Map<string, AppendRecord>,
+  { appends, seen }: Server,
   payloads: readonly string[],
   answer: readonly string[] | null,
 ): void {
   const [kind, , epoch] = answer ?? [];
+  if (kind !== undefined && payloads.length > 0) seen.add(`append: ${kind}`);
   for (const payload of payloads) {
     const { key, type } = JSON.parse(payload) as JobEvent;
     const before = appends.get(key);

@@ -23,9 +23,12 @@ const goodRoad: Road = { cutAfterBytes: null, silently: false, pieces: [4096] };
 /** Longer than every lease, silence and stall, one after the other. */
 const calmMsMax = 300_000;
 
-/** What is wrong with how the scenario went; nothing where all promises were kept. */
-export async function simulate(scenario: Scenario): Promise<string[]> {
-  const world = new World(scenario);
+/**
+ * What is wrong with how the scenario went; nothing where all promises were kept. What was met on the way
+ * is added to `seen`.
+ */
+export async function simulate(scenario: Scenario, seen: Set<string>): Promise<string[]> {
+  const world = new World(scenario, seen);
   try {
     await world.begin(scenario.readers);
     for (const { afterMs, step } of scenario.steps) {
@@ -43,7 +46,7 @@ export async function simulate(scenario: Scenario): Promise<string[]> {
 }
 
 class World {
-  readonly #server = new Server(job);
+  readonly #server: Server;
   readonly #fates: Fates;
   readonly #roads: Road[];
   readonly #apis: ApiProcess[] = [];
@@ -55,7 +58,8 @@ class World {
   #requests = 0;
   #said = 0;
 
-  constructor({ fates, roads }: Scenario) {
+  constructor({ fates, roads }: Scenario, seen: Set<string>) {
+    this.#server = new Server(job, seen);
     this.#fates = new Fates(fates);
     this.#roads = [...roads];
   }
@@ -120,7 +124,8 @@ class World {
         this.#api(step.api).subscriber.lose(step);
         break;
       case 'lag':
-        this.#api(step.api).subscriber.lagMs = step.ms;
+        if (step.of === 'commands') this.#api(step.api).connection.lagMs = step.ms;
+        else this.#api(step.api).subscriber.lagMs = step.ms;
         break;
       case 'redis':
         if (!this.#server.up) break;
@@ -134,7 +139,10 @@ class World {
   async calmDown(): Promise<void> {
     this.#fates.calm = true;
     this.#roads.length = 0;
-    for (const api of this.#apis) api.subscriber.lagMs = 0;
+    for (const { connection, subscriber } of this.#apis) {
+      connection.lagMs = 0;
+      subscriber.lagMs = 0;
+    }
     for (const worker of this.#workers) worker.thaw();
     for (let waitedMs = 0; waitedMs < calmMsMax && !this.#isOver(); waitedMs += 1000) {
       if (this.#server.up && this.#server.state?.done !== true) {
@@ -216,7 +224,7 @@ class World {
     const after = behind === null || seq - behind < 1 ? undefined : `${epoch}-${seq - behind}`;
     const reader = new Reader(`Reader ${this.#readers.length + 1}`, after);
     this.#readers.push(reader);
-    void reader.run(job, { fetch: (_address, init) => this.#fetch(init), pauses });
+    void reader.run(job, { fetch: (_address, init) => this.#fetch(init), pauses, seen: this.#server.seen });
   }
 
   /** The next API process answers, over the next road. */

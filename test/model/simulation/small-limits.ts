@@ -7,7 +7,7 @@ export function shrinkLimits(): void {
     pageBytesMax: 2500,
     eventBytesMax: 900,
     coalesceBytes: 500,
-    joinBufferBytesMax: 2000,
+    joinBufferBytesMax: 1200,
     subscriberBytesMax: 3000,
     resendRingBytesMax: 3000,
   });
