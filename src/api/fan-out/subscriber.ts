@@ -111,7 +111,9 @@ class JobSubscription {
     if (!(await keepsUp(sink, signal))) return 'slow';
     const page = await this.#readOn();
     if (page === null) return signal.aborted ? null : 'gone';
-    if ((await this.#deliverPage(page)) && !this.#isOver() && !signal.aborted) this.#goLive();
+    const isEnd = await this.#deliverPage(page);
+    // Asked last, in the step that goes live: doubt that came before would be forgotten.
+    if (isEnd && !this.#inDoubt && !this.#isOver() && !signal.aborted) this.#goLive();
     return null;
   }
 
@@ -139,7 +141,7 @@ class JobSubscription {
       if (start.kind === 'reset') return false;
     }
     this.#deliver(page.frames);
-    if (this.#position.seq < page.seq || (this.#inDoubt && !page.done)) return false;
+    if (this.#position.seq < page.seq) return false;
     if (page.done && !this.#isOver()) {
       sink.control({ type: 'caught.up', data: {} });
       this.#state = 'ended';

@@ -1,0 +1,53 @@
+/** The smallest examples of what the simulation found, each with what was wrong. */
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { stopTime } from './simulation/clock.ts';
+import type { Scenario } from './simulation/scenario.ts';
+import { simulate } from './simulation/simulate.ts';
+import { shrinkLimits } from './simulation/small-limits.ts';
+
+beforeAll(() => {
+  shrinkLimits();
+  stopTime();
+});
+afterAll(() => vi.useRealTimers());
+
+const reader = { behind: null, pauses: [] };
+const good = { fates: [], roads: [] };
+
+const found: [string, Scenario][] = [
+  [
+    // It took the number of the attempt back, and the next one gave its events the same keys.
+    'a rollback takes the beginning of an attempt',
+    {
+      ...good,
+      readers: [reader],
+      steps: [{ afterMs: 0, step: { do: 'redis', awayMs: 20, lost: 2, sameRun: false } }],
+    },
+  ],
+  [
+    // What came between the last look at the page and going live, too much to hold, was forgotten.
+    'more is announced than can be held in the moment in which a reader goes live',
+    {
+      readers: [reader, { behind: 0, pauses: [] }],
+      steps: [
+        { afterMs: 0, step: { do: 'api says', api: 0 } },
+        { afterMs: 20, step: { do: 'redis', awayMs: 15_000, lost: 0, sameRun: false } },
+        { afterMs: 0, step: { do: 'say', times: 3, length: 200, joined: false, everyMs: 0 } },
+      ],
+      fates: [
+        { kind: 'fine' },
+        { kind: 'fine' },
+        { kind: 'slow', ms: 30 },
+        { kind: 'fine' },
+        { kind: 'request lost' },
+      ],
+      roads: [],
+    },
+  ],
+];
+
+describe('Events are stored and given once, in order, also where', () => {
+  it.each(found)('%s', async (_what, scenario) => {
+    expect(await simulate(scenario, new Set())).toEqual([]);
+  });
+});
