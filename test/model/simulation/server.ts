@@ -6,6 +6,9 @@ import { logVersion } from '../../support/history-checker.ts';
 import { ModelCommands } from '../model-commands.ts';
 import { copyOf, type ModelJob, ModelLog } from '../model-log.ts';
 
+/** Far more than any scenario needs. */
+const commandsMax = 20_000;
+
 /** What hears of a server that goes and comes back. */
 export interface ServerLink {
   lose(): void;
@@ -28,9 +31,15 @@ export class Server {
   readonly commands = new ModelCommands(this.log);
   readonly links = new Set<ServerLink>();
   readonly appends = new Map<string, AppendRecord>();
+  /** When each event of a worker was first acknowledged. */
+  readonly acknowledged = new Map<string, { atMs: number; bytes: number }>();
+  /** Producers that have heard that they may say no more, and those that did all the same. */
+  readonly fenced = new Set<string>();
+  readonly disobedient = new Set<string>();
   runId = 'run-1';
   up = true;
   #runs = 1;
+  #commands = 0;
   #subscribers = new Set<(channel: string, message: string) => void>();
   #past: ModelJob[] = [];
   #versions: LogVersion[] = [];
@@ -47,6 +56,8 @@ export class Server {
 
   /** Carries a command out and notes what the log was before a new epoch began in it. */
   execute<T>(command: () => T): T {
+    this.#commands += 1;
+    if (this.#commands > commandsMax) throw new TypeError('Somebody asks without end.');
     const job = this.state;
     const before = job === undefined ? null : { ...job, length: job.everything.length };
     const answer = command();
@@ -127,7 +138,7 @@ function loggedEvent(entry: LogEntry): LoggedEvent {
 
 /** Notes what a producer tried to append, and what it heard. */
 export function noteAppend(
-  { appends, seen }: Server,
+  { appends, acknowledged, fenced, disobedient, seen }: Server,
   payloads: readonly string[],
   answer: readonly string[] | null,
 ): void {
@@ -136,8 +147,14 @@ export function noteAppend(
   for (const payload of payloads) {
     const { key, type } = JSON.parse(payload) as JobEvent;
     const before = appends.get(key);
-    if (kind === 'OK' || kind === 'DUP') appends.set(key, { key, type, outcome: 'ok', epoch: Number(epoch) });
-    else if (before?.outcome === 'ok') continue;
+    const producer = key.slice(0, key.lastIndexOf('/'));
+    if (kind === 'FENCED') fenced.add(producer);
+    else if (kind === undefined && fenced.has(producer)) disobedient.add(producer);
+    if (kind === 'OK' || kind === 'DUP') {
+      appends.set(key, { key, type, outcome: 'ok', epoch: Number(epoch) });
+      const bytes = Buffer.byteLength(payload);
+      if (!acknowledged.has(key)) acknowledged.set(key, { atMs: Date.now(), bytes });
+    } else if (before?.outcome === 'ok') continue;
     else if (kind === 'FENCED' || kind === 'CLOSED') appends.set(key, { key, type, outcome: 'failed' });
     // A start that was refused leaves its numbers free.
     else if (kind === 'CANCELLED') appends.delete(key);

@@ -17,6 +17,7 @@ import { Reader } from './reader.ts';
 import type { NewReader, Scenario, Step } from './scenario.ts';
 import { Server } from './server.ts';
 import { Worker } from './worker.ts';
+import { checkLosses, checkStarted } from './worker-checks.ts';
 
 const job = 'job_01jc0000000000000000000000';
 const goodRoad: Road = { cutAfterBytes: null, silently: false, pieces: [4096] };
@@ -170,11 +171,16 @@ class World {
 
   violations(): string[] {
     const connections = [...this.#formerApis, ...this.#apis].flatMap(({ records }) => records);
-    return checkHistory({
-      appends: [...this.#server.appends.values()],
-      logs: this.#server.versions(),
-      subscribers: [...this.#readers.map((reader) => reader.record()), ...connections],
-    });
+    const job = this.#server.state;
+    return [
+      ...[...this.#server.disobedient].map((producer) => `${producer} spoke on after it was fenced.`),
+      ...checkHistory({
+        appends: [...this.#server.appends.values()],
+        logs: this.#server.versions(),
+        subscribers: [...this.#readers.map((reader) => reader.record()), ...connections],
+      }),
+      ...(job === undefined ? [] : [...checkStarted(job), ...checkLosses(job, this.#server.acknowledged)]),
+    ];
   }
 
   end(): void {
