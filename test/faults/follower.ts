@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
-import { type FollowTiming, followJob } from '../../src/client/feed.ts';
+import { followJob } from '../../src/client/feed.ts';
+import type { FollowTiming } from '../../src/client/follow-stream.ts';
 import type { Client } from '../../src/client/http.ts';
 import { isControl, isEvent } from '../../src/client/stream-parts.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
