@@ -33,9 +33,10 @@ export class Server {
   readonly appends = new Map<string, AppendRecord>();
   /** When each event of a worker was first acknowledged. */
   readonly acknowledged = new Map<string, { atMs: number; bytes: number }>();
-  /** Producers that have heard that they may say no more, and those that did all the same. */
+  /** Producers that have heard that they may say no more. */
   readonly fenced = new Set<string>();
-  readonly disobedient = new Set<string>();
+  /** What was wrong with what somebody did. */
+  readonly complaints = new Set<string>();
   runId = 'run-1';
   up = true;
   #runs = 1;
@@ -138,7 +139,7 @@ function loggedEvent(entry: LogEntry): LoggedEvent {
 
 /** Notes what a producer tried to append, and what it heard. */
 export function noteAppend(
-  { appends, acknowledged, fenced, disobedient, seen }: Server,
+  { appends, acknowledged, fenced, complaints, seen }: Server,
   payloads: readonly string[],
   answer: readonly string[] | null,
 ): void {
@@ -149,7 +150,7 @@ export function noteAppend(
     const before = appends.get(key);
     const producer = key.slice(0, key.lastIndexOf('/'));
     if (kind === 'FENCED') fenced.add(producer);
-    else if (kind === undefined && fenced.has(producer)) disobedient.add(producer);
+    else if (kind === undefined && fenced.has(producer)) complaints.add(`${producer} spoke on once fenced.`);
     if (kind === 'OK' || kind === 'DUP') {
       appends.set(key, { key, type, outcome: 'ok', epoch: Number(epoch) });
       const bytes = Buffer.byteLength(payload);

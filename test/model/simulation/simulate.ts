@@ -173,7 +173,7 @@ class World {
     const connections = [...this.#formerApis, ...this.#apis].flatMap(({ records }) => records);
     const job = this.#server.state;
     return [
-      ...[...this.#server.disobedient].map((producer) => `${producer} spoke on after it was fenced.`),
+      ...this.#server.complaints,
       ...checkHistory({
         appends: [...this.#server.appends.values()],
         logs: this.#server.versions(),

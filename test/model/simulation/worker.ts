@@ -5,7 +5,7 @@ import type { WakeListener } from '../../../src/store/inbox.ts';
 import type { BeginAnswer } from '../../../src/store/ports.ts';
 import { Ending } from '../../../workers/ending.ts';
 import { keepLease } from '../../../workers/keep-lease.ts';
-import { EventPublisher, type Landing } from '../../../workers/publish-events.ts';
+import { EventPublisher, type Landing, type PublisherOptions } from '../../../workers/publish-events.ts';
 import { endedDraft, startedDraft } from '../../support/job.ts';
 import { retention } from './api-process.ts';
 import { SimulatedConnection } from './connections.ts';
@@ -23,6 +23,7 @@ type Order =
 
 /** A worker that was offered the job: the real publisher and the real lease around what it is told to say. */
 export class Worker {
+  readonly #server: Server;
   readonly #job: string;
   readonly #token: string;
   readonly #connection: SimulatedConnection;
@@ -38,6 +39,7 @@ export class Worker {
   isOver = false;
 
   constructor(token: string, { server, fates }: { server: Server; fates: Fates }) {
+    this.#server = server;
     this.#job = server.job;
     this.#token = token;
     this.#connection = new SimulatedConnection(server, fates);
@@ -97,7 +99,7 @@ export class Worker {
 
   async #attempt(begun: Extract<BeginAnswer, { kind: 'OK' }>): Promise<void> {
     const identity = { attempt: begun.attempt, token: this.#token };
-    const publisher = new EventPublisher({
+    const publisher = new HonestPublisher(this.#server, {
       log: this.#log,
       job: this.#job,
       identity,
@@ -138,6 +140,39 @@ export class Worker {
     }
     this.isWorking = false;
     if (this.#ending.cause === 'cancel' && !this.#killed) await publisher.final(endedDraft('cancelled'));
+  }
+}
+
+/** Complains where the publisher says that something is stored which Redis has not acknowledged. */
+class HonestPublisher extends EventPublisher {
+  readonly #server: Server;
+  readonly #producer: string;
+
+  constructor(server: Server, options: PublisherOptions) {
+    super(options);
+    this.#server = server;
+    this.#producer = `/w${options.identity.attempt}-${options.identity.token}/`;
+  }
+
+  override async start(draft: EventDraft): Promise<Landing> {
+    return this.#check(await super.start(draft), draft.type);
+  }
+
+  override async close(...[drafts, options]: Parameters<EventPublisher['close']>): Promise<Landing> {
+    return this.#check(await super.close(drafts, options), 'job.delayed');
+  }
+
+  override async final(draft: EventDraft): Promise<Landing> {
+    return this.#check(await super.final(draft), draft.type);
+  }
+
+  #check(landing: Landing, expected: string): Landing {
+    const isStored = [...this.#server.appends.values()].some(
+      ({ key, type, outcome }) => outcome === 'ok' && type === expected && key.includes(this.#producer),
+    );
+    if (landing === 'stored' && !isStored)
+      this.#server.complaints.add(`${this.#producer} was told that ${expected} is stored, which is not so.`);
+    return landing;
   }
 }
 
