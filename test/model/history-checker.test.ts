@@ -87,6 +87,19 @@ describe('A good history', () => {
     expect(check({ logs, subscribers: [reader(given, { complete: true })] })).toEqual([]);
   });
 
+  it('may name less as missing to who resumes before anything came, and give the rest', () => {
+    const logs = [log(['w1/1', 'w1/2', 'w1/3', 'w1/4'], { min: 4 })];
+    const earlier: LogVersion = { ...log(['w1/1', 'w1/2', 'w1/3', 'w1/4'], { min: 3 }) };
+    const given = [
+      { kind: 'truncated', from: '1-1', to: '1-3' },
+      { kind: 'truncated', from: '1-1', to: '1-2' },
+      event(3, 'w1/3'),
+      event(4, 'w1/4'),
+    ] as const;
+    const subscribers = [reader([...given], { complete: true })];
+    expect(check({ logs: [...logs, earlier], subscribers })).toEqual([]);
+  });
+
   it('may give what is before the cursor of a reader when a reset lets it begin anew', () => {
     const logs = [log(names), log(names, { epoch: 2 })];
     const given = [

@@ -360,7 +360,8 @@ class SubscriberCheck {
     if (min !== undefined && last.seq >= min)
       this.#complain(`was told that ${to} is gone, but the log keeps all from ${first.epoch}-${min}`);
     this.#forgo(first.epoch, { from: first.seq, to: last.seq });
-    this.#toldTo = Math.max(this.#toldTo, last.seq);
+    // Told anew from its place, it may be told less: a rollback brings back some of what was gone.
+    this.#toldTo = first.seq === seq + 1 ? last.seq : Math.max(this.#toldTo, last.seq);
   }
 
   #forgo(epoch: number, { from, to }: { from: number; to: number }): void {
