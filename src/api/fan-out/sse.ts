@@ -3,27 +3,35 @@ import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
 import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
+import type { OpenStream, StreamEnd } from './open-streams.ts';
 import type { Sink } from './subscriber.ts';
 
 /**
  * Server-Sent Events (WHATWG HTML, 9.2) over one response. Payloads are JSON on one line, so no value
  * can end a field early; control frames carry no `id`, so they never move a reader's cursor.
  */
-export class SseStream implements Sink {
+export class SseStream implements Sink, OpenStream {
   readonly turns = new Gate(1);
+  readonly session: string | null;
   readonly #response: ServerResponse;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #gone = new AbortController();
 
-  constructor(response: ServerResponse, headers: Record<string, string>) {
+  /** `headers` are names and values in turn. */
+  constructor(
+    response: ServerResponse,
+    { session, headers }: { session: string | null; headers: readonly string[] },
+  ) {
     this.#response = response;
+    this.session = session;
     response.on('error', () => {}); // the reader is gone; `close` says so
-    response.writeHead(200, {
-      ...headers,
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
+    response.writeHead(200, [...headers, ...streamHeaders]);
+    // Node keeps the head as long as the response: written by itself it becomes one string, instead of the many
+    // that it is joined from.
+    response.cork();
+    response.flushHeaders();
     response.write('retry: 1000\n\n');
+    response.uncork();
     this.#heartbeat = setInterval(() => this.#beat(), limits.heartbeatMs);
   }
 
@@ -33,12 +41,6 @@ export class SseStream implements Sink {
 
   control({ type, data }: ControlFrame): void {
     this.raw(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
-  }
-
-  /** The process stops. Browsers that follow by EventSource read the time from the field `retry`. */
-  closing(retryMs: number): void {
-    this.raw(`retry: ${retryMs}\n`);
-    this.control({ type: 'server.closing', data: { retryMs } });
   }
 
   raw(text: string | Buffer): void {
@@ -61,9 +63,35 @@ export class SseStream implements Sink {
     });
   }
 
+  /** Aborts when the reader has left, or is to be told nothing more. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  close(end: StreamEnd): void {
+    if (end.why === 'draining') this.#sayClosing(end.retryMs);
+    this.leave();
+  }
+
+  leave(): void {
+    this.#gone.abort();
+    this.end();
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.#response.destroy();
+  }
+
   end(): void {
     clearInterval(this.#heartbeat);
     if (!this.#response.writableEnded) this.#response.end();
+  }
+
+  // Browsers that follow by EventSource read the time from the field `retry`.
+  #sayClosing(retryMs: number): void {
+    this.raw(`retry: ${retryMs}\n`);
+    this.control({ type: 'server.closing', data: { retryMs } });
   }
 
   // A reader that does not take what it was sent needs no sign of life on top.
@@ -71,3 +99,9 @@ export class SseStream implements Sink {
     if (this.backlogBytes() === 0) this.raw(': alive\n\n');
   }
 }
+
+const streamHeaders = [
+  ...['content-type', 'text/event-stream; charset=utf-8'],
+  ...['cache-control', 'no-store'],
+  ...['x-accel-buffering', 'no'],
+];

@@ -7,7 +7,7 @@ import { decideDelivery, decideStart } from '../../core/merge.ts';
 import { isRedisAway } from '../../store/redis.ts';
 import type { Frames } from './frames.ts';
 import type { Gate } from './gate.ts';
-import type { Arrival, Hub } from './hub.ts';
+import type { Arrival, Hub, HubListener } from './hub.ts';
 import { notice } from './notice.ts';
 import type { FramedPage } from './page-reader.ts';
 
@@ -61,7 +61,7 @@ export function followJob(
  *
  * Always true: `position` is the last event delivered, and only its direct successor is delivered next.
  */
-class JobSubscription {
+class JobSubscription implements HubListener {
   readonly #sources: SubscriberSources;
   readonly #request: SubscriptionRequest;
   #state: 'reading' | 'live' | 'ended' = 'reading';
@@ -81,28 +81,33 @@ class JobSubscription {
 
   async run(): Promise<SubscriptionEnd> {
     const { job, sink, signal } = this.#request;
-    const attachment = this.#sources.hub.attach(job, {
-      onArrival: (arrival) => {
-        if (signal.aborted) return;
-        if (this.#state === 'live') this.#take(arrival);
-        else this.#hold(arrival);
-      },
-      onDoubt: () => this.#leaveLive(),
-    });
-    const wake = () => this.#wake();
-    signal.addEventListener('abort', wake);
+    const attachment = this.#sources.hub.attach(job, this);
+    const stop = () => {
+      attachment.detach();
+      this.#wake();
+    };
+    signal.addEventListener('abort', stop);
     try {
       await attachment.subscribed;
       while (!signal.aborted && !this.#isOver()) {
         const end = await sink.turns.run(() => this.#catchUp(), signal);
         if (end !== null) return end;
-        await this.#whileLive();
+        while (this.#state === 'live' && !signal.aborted) await this.#woken();
       }
       return this.#isOver() ? 'ended' : 'aborted';
     } finally {
-      signal.removeEventListener('abort', wake);
+      signal.removeEventListener('abort', stop);
       attachment.detach();
     }
+  }
+
+  onArrival(arrival: Arrival): void {
+    if (this.#state === 'live') this.#take(arrival);
+    else this.#hold(arrival);
+  }
+
+  onDoubt(): void {
+    this.#leaveLive();
   }
 
   /** Hands over one page once the sink has room, and goes live behind the last. Answers why nothing more can come. */
@@ -157,12 +162,10 @@ class JobSubscription {
     this.#request.sink.control({ type: 'caught.up', data: {} });
   }
 
-  async #whileLive(): Promise<void> {
-    while (this.#state === 'live' && !this.#request.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   #take({ frames }: Arrival): void {

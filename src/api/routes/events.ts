@@ -49,7 +49,8 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
         if (head === null) throw jobNotFound(id);
         if (head.done && after?.epoch === head.epoch && after.seq === head.seq)
           return reply.code(204).send(null);
-        await streamJob(services, request, reply, { job: id, after });
+        // Fastify need not wait for the end: what it keeps of a request is then let go of.
+        void streamJob(services, openStream(services.streams, request, reply), { job: id, after });
         return reply;
       },
     );
@@ -79,14 +80,12 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
 
 async function streamJob(
   services: Services,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  stream: SseStream,
   { job, after }: { job: string; after: Position | null },
 ): Promise<void> {
-  const { stream, signal } = openStream(services.streams, request, reply);
   try {
-    const end = await followJob(services.sources, { job, after, sink: stream, signal });
-    if (end === 'slow') letGo(stream, reply);
+    const end = await followJob(services.sources, { job, after, sink: stream, signal: stream.signal });
+    if (end === 'slow') letGo(stream);
   } catch (error) {
     services.logger.error({ err: error, job }, 'a job cannot be followed; its stream ends');
   } finally {
@@ -95,10 +94,10 @@ async function streamJob(
 }
 
 /** Ends the stream of a reader that does not read, whether it takes the goodbye or not. */
-function letGo(stream: SseStream, reply: FastifyReply): void {
+function letGo(stream: SseStream): void {
   stream.control({ type: 'slow.consumer', data: {} });
   stream.end();
-  setTimeout(() => reply.raw.destroy(), slowGraceMs).unref();
+  setTimeout(() => stream.destroy(), slowGraceMs).unref();
 }
 
 const slowGraceMs = 1000;
@@ -109,14 +108,15 @@ async function streamFeed(
   reply: FastifyReply,
   feedRequest: FeedRequest,
 ): Promise<void> {
-  const { stream, signal } = openStream(services.streams, request, reply);
+  const stream = openStream(services.streams, request, reply);
+  const { signal } = stream;
   let isLetGo = false;
   const sink: FeedSink = {
     // A list refetches when it was cut off, so a reader that stops reading is let go rather than fed.
     ring: (event) => {
       if (isLetGo) return;
       isLetGo = stream.backlogBytes() > limits.subscriberBytesMax;
-      if (isLetGo) letGo(stream, reply);
+      if (isLetGo) letGo(stream);
       else stream.raw(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
     },
     control: (frame) => stream.control(frame),

@@ -81,7 +81,8 @@ export class ApiProcess {
     const { response } = exchange;
     const request = { raw: response, session: null } as unknown as FastifyRequest;
     const reply = { raw: response, getHeaders: () => ({}), hijack: () => {} } as unknown as FastifyReply;
-    const { stream, signal } = openStream(this.#streams, request, reply);
+    const stream = openStream(this.#streams, request, reply);
+    const { signal } = stream;
     const sink = recorded(stream, this.#record(after));
     const sources = {
       hub: this.#hub,

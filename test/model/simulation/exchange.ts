@@ -76,9 +76,9 @@ export class Exchange {
     if (!this.#mute) this.#answered({ status, headers });
   }
 
-  write(text: string): void {
+  write(data: string | Buffer): void {
     if (this.#broken !== null || this.#ended) return;
-    const bytes = Buffer.from(text);
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     this.#unsent.push(bytes);
     this.#unsentBytes += bytes.length;
     this.#flow();
@@ -176,12 +176,19 @@ export class SimulatedResponse extends EventEmitter {
     return this.#exchange.unsentBytes;
   }
 
-  writeHead(status: number, headers: Record<string, string>): void {
-    this.#exchange.begin(status, headers);
+  /** Headers as names and values in turn, or by their name. */
+  writeHead(status: number, headers: string[] | Record<string, string>): void {
+    this.#exchange.begin(status, Array.isArray(headers) ? byName(headers) : headers);
   }
 
-  write(text: string): void {
-    this.#exchange.write(text);
+  cork(): void {}
+
+  uncork(): void {}
+
+  flushHeaders(): void {}
+
+  write(data: string | Buffer): void {
+    this.#exchange.write(data);
   }
 
   end(text?: string): void {
@@ -198,4 +205,9 @@ export class SimulatedResponse extends EventEmitter {
     this.destroyed = true;
     this.emit('close');
   }
+}
+
+function byName(headers: readonly string[]): Record<string, string> {
+  const names = headers.filter((_, index) => index % 2 === 0);
+  return Object.fromEntries(names.map((name, index) => [name, headers[index * 2 + 1] ?? '']));
 }
