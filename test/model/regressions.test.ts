@@ -44,6 +44,23 @@ const found: [string, Scenario][] = [
       roads: [],
     },
   ],
+  [
+    // It took itself off a second time, long after; the subscription of those who had come since went with it.
+    'a reader has left while Redis was away, and others come after',
+    {
+      readers: [
+        { behind: 0, pauses: [] },
+        { behind: null, pauses: [40_000] },
+      ],
+      steps: [
+        { afterMs: 0, step: { do: 'redis', awayMs: 15_000, lost: 0, sameRun: false } },
+        { afterMs: 0, step: { do: 'say', times: 1, length: 1, joined: false, everyMs: 0 } },
+        { afterMs: 20, step: { do: 'fail', dueMs: 0 } },
+      ],
+      fates: [],
+      roads: [{ cutAfterBytes: 0, silently: false, pieces: [1, 4096] }],
+    },
+  ],
 ];
 
 describe('Events are stored and given once, in order, also where', () => {

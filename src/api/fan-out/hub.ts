@@ -20,6 +20,7 @@ export interface HubListener {
 export interface Attachment {
   /** Settles once Redis has confirmed the subscription; from then on nothing is missed in silence. */
   readonly subscribed: Promise<void>;
+  /** Done again it changes nothing. */
   detach(): void;
 }
 
@@ -73,8 +74,8 @@ export class Hub {
     return {
       subscribed: channel.subscribed,
       detach: () => {
-        channel.listeners.delete(listener);
-        if (channel.listeners.size === 0) this.#leaveLater(name, channel);
+        const wasThere = channel.listeners.delete(listener);
+        if (wasThere && channel.listeners.size === 0) this.#leaveLater(name, channel);
       },
     };
   }
