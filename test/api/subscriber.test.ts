@@ -146,6 +146,34 @@ describe('a reader whose log does not answer', () => {
   );
 });
 
+describe('a reader that takes nothing', () => {
+  it('is given one page of the history and no second', async () => {
+    const job = await createJob(log);
+    const identity = await startAttempt(log, job);
+    // A page of them is a little less than half of what may be unsent.
+    const drafts = Array.from({ length: 100 }, () => outputDraft('x'.repeat(30 * 1024)));
+    await appendAs(log, job, { identity, firstPseq: 2, drafts });
+    let [asked, looked] = [0, 0];
+    const read: SubscriberSources['read'] = (...request) => {
+      asked += 1;
+      return sources.read(...request);
+    };
+    const sink = new TestSink();
+    sink.stopped = true;
+    sink.moved = async () => {
+      looked += 1;
+      await sleep(5);
+    };
+    const stop = new AbortController();
+    const following = followJob({ ...sources, read }, { job, after: null, sink, signal: stop.signal });
+    await until(() => looked > 10, 'the reader is waited for');
+    expect(asked).toBe(1);
+    expect(sink.bytesMax).toBeGreaterThan(limits.subscriberBytesMax / 3);
+    stop.abort();
+    expect(await following).toBe('aborted');
+  });
+});
+
 describe('readers that share a connection', () => {
   it('fill it no further than its bound, and each gets everything when it takes something again', async () => {
     const job = await createJob(log);

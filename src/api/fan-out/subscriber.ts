@@ -224,6 +224,7 @@ class JobSubscription implements HubListener {
   }
 }
 
+const readAheadBytes = limits.subscriberBytesMax / 8;
 const retryReadMs = 250;
 
 /**
@@ -244,11 +245,14 @@ async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: Abo
   return null;
 }
 
-/** Waits until the sink has room. Answers false when it made no progress for too long. */
+/**
+ * Waits until the sink has taken nearly all that it was given, so that a reader who stalls in the history holds one
+ * page and not two. Answers false when it made no progress for too long.
+ */
 async function keepsUp(sink: Sink, signal: AbortSignal): Promise<boolean> {
   let backlog = sink.backlogBytes();
   let movedAt = performance.now();
-  while (backlog > limits.subscriberBytesMax / 2 && !signal.aborted) {
+  while (backlog > readAheadBytes && !signal.aborted) {
     await sink.moved();
     const now = sink.backlogBytes();
     if (now < backlog) movedAt = performance.now();
