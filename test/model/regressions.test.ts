@@ -21,7 +21,7 @@ const found: [string, Scenario][] = [
     {
       ...good,
       readers: [reader],
-      steps: [{ afterMs: 0, step: { do: 'redis', awayMs: 20, lost: 2, sameRun: false } }],
+      steps: [{ afterMs: 0, step: { do: 'redis', awayMs: 20, lost: 2 } }],
     },
   ],
   [
@@ -31,7 +31,7 @@ const found: [string, Scenario][] = [
       readers: [reader, { behind: 0, pauses: [] }],
       steps: [
         { afterMs: 0, step: { do: 'api says', api: 0 } },
-        { afterMs: 20, step: { do: 'redis', awayMs: 15_000, lost: 0, sameRun: false } },
+        { afterMs: 20, step: { do: 'redis', awayMs: 15_000, lost: 0 } },
         { afterMs: 0, step: { do: 'say', times: 3, length: 200, joined: false, everyMs: 0 } },
       ],
       fates: [

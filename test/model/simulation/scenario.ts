@@ -22,7 +22,7 @@ export type Step =
   | { do: 'cut subscriber'; api: number; awayMs: number; readyAfterMs: number; heard: boolean }
   | { do: 'lag'; api: number; of: 'commands' | 'announcements'; ms: number }
   /** Redis goes away, and comes back without its newest changes where some are lost. */
-  | { do: 'redis'; awayMs: number; lost: number; sameRun: boolean };
+  | { do: 'redis'; awayMs: number; lost: number };
 
 export interface NewReader {
   /** Begins behind the event so many before the newest; null: at the start. */
@@ -106,7 +106,6 @@ const arbitraries: { [K in Kind]: fc.Arbitrary<Extract<Step, { do: K }>> } = {
     do: fc.constant('redis' as const),
     awayMs: fc.constantFrom(20, 20, 600, 15_000),
     lost: fc.oneof({ weight: 1, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.nat(10) }),
-    sameRun: fc.constant(false),
   }),
 };
 

@@ -82,11 +82,9 @@ export class Server {
   }
 
   /** Comes back as another run, without the newest `lost` changes. */
-  comeBack({ lost, sameRun }: { lost: number; sameRun: boolean }): void {
-    if (!sameRun) {
-      this.#runs += 1;
-      this.runId = `run-${this.#runs}`;
-    }
+  comeBack({ lost }: { lost: number }): void {
+    this.#runs += 1;
+    this.runId = `run-${this.#runs}`;
     const job = this.state;
     const length = Math.max(1, this.#past.length - lost);
     const restored = this.#past[length - 1];
