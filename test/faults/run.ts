@@ -17,6 +17,7 @@ const page = new URL('../../docs/reliability.md', import.meta.url);
 const usageFault = 64;
 
 let stage = new Stage();
+let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void interrupt(signal));
 // Whatever a failed scenario left running in this process keeps nobody waiting.
@@ -36,6 +37,8 @@ async function main(): Promise<number> {
     stage = new Stage();
     const progress = (line: string) => say(`    ${line}`);
     const outcome = await runScenario(scenario, { seed, repeats: times, full, progress }, stage);
+    // What comes out then says nothing; this process is about to end.
+    if (isInterrupted) await new Promise(() => {});
     outcomes.push({ ...outcome, fault: outcome.fault === null ? null : withoutPaths(outcome.fault) });
     say(`  ${describe(outcome)}`);
   }
@@ -109,6 +112,7 @@ function say(line: string): void {
 
 /** Ends what was started, and this process as the signal would have. */
 async function interrupt(signal: NodeJS.Signals): Promise<void> {
+  isInterrupted = true;
   say(`${signal}: ending what was started`);
   await stage.leave().catch(() => {});
   // What the scenario started in the very moment.

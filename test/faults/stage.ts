@@ -12,30 +12,40 @@ export class Stage {
   readonly #leavings = new AsyncDisposableStack();
   #left: Promise<void> | null = null;
 
-  async cluster(options: ClusterOptions): Promise<Cluster> {
-    return this.adopt(await startCluster(options), endCluster);
+  cluster(options: ClusterOptions): Promise<Cluster> {
+    return this.adopt(startCluster(options), endCluster);
   }
 
-  async proxy(target: string): Promise<FaultProxy> {
-    return this.adopt(await startFaultProxy(target), (proxy) => proxy.close());
+  proxy(target: string): Promise<FaultProxy> {
+    return this.adopt(startFaultProxy(target), (proxy) => proxy.close());
   }
 
-  async folder(): Promise<string> {
-    const path = await mkdtemp(join(tmpdir(), 'llmmixer-faults-'));
-    return this.adopt(path, () => rm(path, { recursive: true, force: true, maxRetries: 20 }));
+  folder(): Promise<string> {
+    return this.adopt(mkdtemp(join(tmpdir(), 'llmmixer-faults-')), (path) =>
+      rm(path, { recursive: true, force: true, maxRetries: 20 }),
+    );
   }
 
   follow(options: FollowerOptions): Follower {
     const follower = follow(options);
-    if (this.#left === null) this.#leavings.defer(() => follower.stop());
-    else follower.stop();
+    void this.adopt(follower, () => follower.stop()).catch(() => {}); // it was stopped at once
     return follower;
   }
 
-  /** Has `leave` called at the end; at once where the end has come already. */
-  async adopt<Thing>(thing: Thing, leave: (thing: Thing) => Promise<void> | void): Promise<Thing> {
-    if (this.#left === null) return this.#leavings.adopt(thing, leave);
-    await leave(thing);
+  /** Has `leave` called at the end; as soon as the thing has started, where the end has come before. */
+  async adopt<Thing>(starting: Promise<Thing> | Thing, leave: (thing: Thing) => unknown): Promise<Thing> {
+    const end = async () => {
+      const started = await Promise.resolve(starting).then(
+        (thing) => ({ thing }),
+        () => null, // it has ended what it had started
+      );
+      if (started !== null) await leave(started.thing);
+    };
+    if (this.#left === null) {
+      this.#leavings.defer(end);
+      return starting;
+    }
+    await end();
     throw new TypeError('the stage was left meanwhile');
   }
 

@@ -197,7 +197,8 @@ async function live(
 ): Promise<{ life: Llmmixer; said: string }> {
   const life = startLlmmixer({ ...launch, command: [command] });
   const said = () => readyLines[command].exec(life.output())?.[1];
-  const settled = () => said() !== undefined || life.child.exitCode !== null;
+  const { child } = life;
+  const settled = () => said() !== undefined || child.exitCode !== null || child.signalCode !== null;
   await until(settled, `the ${command} is ready`, 120_000).catch(() => undefined);
   const found = said();
   if (found !== undefined) return { life, said: found };
