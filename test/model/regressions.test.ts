@@ -53,7 +53,7 @@ const found: [string, Scenario][] = [
         { behind: null, pauses: [40_000] },
       ],
       steps: [
-        { afterMs: 0, step: { do: 'redis', awayMs: 15_000, lost: 0, sameRun: false } },
+        { afterMs: 0, step: { do: 'redis', awayMs: 15_000, lost: 0 } },
         { afterMs: 0, step: { do: 'say', times: 1, length: 1, joined: false, everyMs: 0 } },
         { afterMs: 20, step: { do: 'fail', dueMs: 0 } },
       ],
