@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
+import { drained } from './drained.ts';
 import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
@@ -52,15 +53,7 @@ export class SseStream implements Sink, OpenStream {
   }
 
   moved(): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#response.off('drain', done);
-        resolve();
-      };
-      const timer = setTimeout(done, 1000);
-      this.#response.once('drain', done);
-    });
+    return drained(this.#response);
   }
 
   /** Aborts when the reader has left, or is to be told nothing more. */

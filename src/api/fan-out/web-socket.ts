@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { WebSocket } from '@fastify/websocket';
 import { limits } from '../../contract/limits.ts';
 import { type Problem, ProblemError } from '../../contract/problem.ts';
@@ -11,6 +12,7 @@ import { parsePosition } from '../parse-position.ts';
 import { jobNotFound, requireJob } from '../require-job.ts';
 import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
+import { drained } from './drained.ts';
 import type { FeedRequest } from './feed-hub.ts';
 import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
@@ -24,15 +26,17 @@ import { followJob, type Sink } from './subscriber.ts';
 export class WebSocketSession {
   readonly #services: Services;
   readonly #socket: WebSocket;
+  readonly #line: Socket;
   readonly #actor: string;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #turns = new Gate(1);
   #leaveFeed: (() => void) | null = null;
   #closed = false;
 
-  constructor(services: Services, socket: WebSocket, { actor, session }: Opener) {
+  constructor(services: Services, socket: WebSocket, { actor, session, raw }: Opener) {
     this.#services = services;
     this.#socket = socket;
+    this.#line = raw.socket;
     this.#actor = actor;
     const forget = services.streams.add({ session, close: (end) => this.#end(end) });
     const heartbeat = setInterval(() => socket.ping(), limits.heartbeatMs);
@@ -161,7 +165,7 @@ export class WebSocketSession {
       },
       control: ({ type, data }: ControlFrame) => this.#send({ op: 'control', type, job, data }),
       backlogBytes: () => this.#socket.bufferedAmount,
-      moved: () => new Promise((resolve) => setTimeout(resolve, pollMs)),
+      moved: () => drained(this.#line),
     };
   }
 
@@ -202,6 +206,8 @@ export class WebSocketSession {
 interface Opener {
   actor: string;
   session: string | null;
+  /** The request that was upgraded, with the connection that the WebSocket now has. */
+  raw: { socket: Socket };
 }
 
 interface Subscription {
@@ -210,6 +216,5 @@ interface Subscription {
   stop: AbortController;
 }
 
-const pollMs = 50;
 /** A close frame carries 123 bytes of reason at most (RFC 6455, 5.5). */
 const closeReasonMax = 120;

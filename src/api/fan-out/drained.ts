@@ -1,0 +1,14 @@
+import type { EventEmitter } from 'node:events';
+
+/** Settles when a stream has handed everything on, a second later at most. */
+export function drained(stream: EventEmitter): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      stream.off('drain', done);
+      resolve();
+    };
+    const timer = setTimeout(done, 1000);
+    stream.once('drain', done);
+  });
+}
