@@ -45,6 +45,7 @@ export class ApiProcess {
   readonly #hub: Hub;
   readonly #streams = new OpenStreams();
   readonly #exchanges = new Set<Exchange>();
+  readonly #open = new Map<Exchange, SubscriberRecord>();
   #lastPseq = 0;
   #saying: Promise<void> = Promise.resolve();
 
@@ -62,7 +63,10 @@ export class ApiProcess {
   /** As `GET /v1/jobs/:id/events` does. */
   async handle(exchange: Exchange, cursor: string | null): Promise<void> {
     this.#exchanges.add(exchange);
-    exchange.response.on('close', () => this.#exchanges.delete(exchange));
+    exchange.response.on('close', () => {
+      this.#exchanges.delete(exchange);
+      this.#open.delete(exchange);
+    });
     const after = cursor === null ? null : parseCursor(cursor);
     try {
       const head = await this.#log.head(this.#job);
@@ -83,13 +87,16 @@ export class ApiProcess {
     const reply = { raw: response, getHeaders: () => ({}), hijack: () => {} } as unknown as FastifyReply;
     const stream = openStream(this.#streams, request, reply);
     const { signal } = stream;
-    const sink = recorded(stream, this.#record(after));
+    const record = this.#record(after);
+    this.#open.set(exchange, record);
+    const sink = recorded(stream, record.given);
     const sources = {
       hub: this.#hub,
       read: (job: string, afterSeq: number) => this.#pages.read(job, afterSeq),
       getJob: () => this.#getJob(),
     };
     const end = await followJob(sources, { job: this.#job, after, sink, signal });
+    this.#open.delete(exchange);
     this.#seen.add(`stream: ${end}`);
     if (end === 'slow') {
       stream.control({ type: 'slow.consumer', data: {} });
@@ -98,16 +105,38 @@ export class ApiProcess {
     stream.end();
   }
 
-  #record(after: Position | null): Given[] {
+  get hasReaders(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /**
+   * Those who should have had everything up to `end`, since nothing has stood in the way for a while, and
+   * have not. The hub would notice in the end; it should not have to.
+   */
+  late(end: string, sinceMs: number): string[] {
+    const { subscriber, connection } = this;
+    if (!subscriber.isThere || subscriber.isDeaf || !connection.isIdle) return [];
+    if (subscriber.readySinceMs > sinceMs) return [];
+    return [...this.#open].flatMap(([exchange, { name, after, given }]) => {
+      const last = given.findLast(({ kind }) => kind === 'event');
+      const at = last?.kind === 'event' ? last.id : after;
+      return exchange.unsentBytes > 0 || at === end
+        ? []
+        : [`${name} is at ${at} and was not told of ${end}.`];
+    });
+  }
+
+  #record(after: Position | null): SubscriberRecord & { given: Given[] } {
     const given: Given[] = [];
-    this.records.push({
+    const record = {
       name: `Connection ${this.records.length + 1} of ${this.name}`,
-      view: 'wire',
+      view: 'wire' as const,
       ...(after === null ? {} : { after: `${after.epoch}-${after.seq}` }),
       given,
       complete: false,
-    });
-    return given;
+    };
+    this.records.push(record);
+    return record;
   }
 
   async #getJob(): Promise<Job | null> {

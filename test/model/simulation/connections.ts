@@ -43,6 +43,11 @@ export class SimulatedConnection implements LogConnection, ServerLink {
     else this.#reconnect();
   }
 
+  /** It is there, and nobody waits for an answer. */
+  get isIdle(): boolean {
+    return this.#life !== null && this.#life.failures.size === 0;
+  }
+
   runId(): string | null {
     return this.#life?.runId ?? null;
   }
@@ -209,6 +214,8 @@ export class SimulatedSubscriber implements ServerLink {
   #lastAt = 0;
   /** How long what the server says is on its way. */
   lagMs = 0;
+  /** Since when the hub has been told of this life of the connection. */
+  readySinceMs = 0;
 
   constructor(server: Server) {
     this.#server = server;
@@ -251,6 +258,14 @@ export class SimulatedSubscriber implements ServerLink {
     this.#reconnect(awayMs, readyAfterMs);
   }
 
+  get isThere(): boolean {
+    return this.#live !== null;
+  }
+
+  get isDeaf(): boolean {
+    return this.#live?.deaf === true;
+  }
+
   /** It looks healthy and hears nothing more. */
   deafen(): void {
     if (this.#live !== null) this.#live.deaf = true;
@@ -285,6 +300,7 @@ export class SimulatedSubscriber implements ServerLink {
   }
 
   #beReady(): void {
+    this.readySinceMs = Date.now();
     for (const listener of this.#onReady) listener();
   }
 

@@ -32,7 +32,7 @@ export class Server {
   readonly links = new Set<ServerLink>();
   readonly appends = new Map<string, AppendRecord>();
   /** When each event of a worker was first acknowledged. */
-  readonly acknowledged = new Map<string, { atMs: number; bytes: number }>();
+  readonly acknowledged = new Map<string, { atMs: number; bytes: number; type: string }>();
   /** Producers that have heard that they may say no more. */
   readonly fenced = new Set<string>();
   /** What was wrong with what somebody did. */
@@ -152,7 +152,7 @@ export function noteAppend(
     if (kind === 'OK' || kind === 'DUP') {
       appends.set(key, { key, type, outcome: 'ok', epoch: Number(epoch) });
       const bytes = Buffer.byteLength(payload);
-      if (!acknowledged.has(key)) acknowledged.set(key, { atMs: Date.now(), bytes });
+      if (!acknowledged.has(key)) acknowledged.set(key, { atMs: Date.now(), bytes, type });
     } else if (before?.outcome === 'ok') continue;
     else if (kind === 'FENCED' || kind === 'CLOSED') appends.set(key, { key, type, outcome: 'failed' });
     // A start that was refused leaves its numbers free.

@@ -5,6 +5,7 @@
  */
 import { vi } from 'vitest';
 import type { EventDraft } from '../../../src/contract/event.ts';
+import { limits } from '../../../src/contract/limits.ts';
 import { EventLog } from '../../../src/store/event-log.ts';
 import { checkHistory } from '../../support/history-checker.ts';
 import { createJob, outputDraft } from '../../support/job.ts';
@@ -23,6 +24,10 @@ const job = 'job_01jc0000000000000000000000';
 const goodRoad: Road = { cutAfterBytes: null, silently: false, pieces: [4096] };
 /** Longer than every lease, silence and stall, one after the other. */
 const calmMsMax = 300_000;
+/** Longer than the pauses after which somebody tries again, shorter than the rounds of the hub. */
+const quietMs = 1500;
+/** In the first the hub learns where the log is, in two more it suspects the connection. */
+const healingRounds = 5;
 
 /**
  * What is wrong with how the scenario went; nothing where all promises were kept. What was met on the way
@@ -145,6 +150,8 @@ class World {
       subscriber.lagMs = 0;
     }
     for (const worker of this.#workers) worker.thaw();
+    await this.#checkPromptness();
+    await this.#checkHealing();
     for (let waitedMs = 0; waitedMs < calmMsMax && !this.#isOver(); waitedMs += 1000) {
       if (this.#server.up && this.#server.state?.done !== true) {
         if (this.#alive().length === 0) this.#offer();
@@ -152,6 +159,28 @@ class World {
       }
       await pass(1000);
     }
+  }
+
+  /** Without a fault, lag or backlog a reader is told of an event when it is stored. */
+  async #checkPromptness(): Promise<void> {
+    const sinceMs = Date.now();
+    await pass(quietMs);
+    const { epoch = 0, seq = 0 } = this.#server.state ?? {};
+    for (const api of this.#apis)
+      for (const complaint of api.late(`${epoch}-${seq}`, sinceMs)) this.#server.complaints.add(complaint);
+  }
+
+  /** A connection that hears nothing is made anew, when the job has gone on without it for a while. */
+  async #checkHealing(): Promise<void> {
+    const isDeaf = (api: ApiProcess) => api.subscriber.isDeaf && api.hasReaders;
+    let deaf = this.#apis.filter(isDeaf);
+    for (let round = 0; round < healingRounds && deaf.length > 0; round += 1) {
+      if (!this.#server.up || this.#server.state?.done !== false) return;
+      this.#api(0).say(this.#draft(1));
+      await pass(limits.hubCheckMs + 100);
+      deaf = deaf.filter(isDeaf);
+    }
+    for (const { name } of deaf) this.#server.complaints.add(`${name} hears nothing and does not notice.`);
   }
 
   #isOver(): boolean {

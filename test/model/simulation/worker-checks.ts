@@ -6,7 +6,7 @@ import type { LogEntry } from '../../../src/store/ports.ts';
 import type { ModelJob } from '../model-log.ts';
 
 /** When an event was first acknowledged, in milliseconds, and how large it is. */
-export type Acknowledged = ReadonlyMap<string, { atMs: number; bytes: number }>;
+export type Acknowledged = ReadonlyMap<string, { atMs: number; bytes: number; type: string }>;
 
 /** The state knows which attempt has started, whatever a rollback took in between. */
 export function checkStarted({ started, everything }: ModelJob): string[] {
@@ -31,7 +31,8 @@ export function checkLosses({ everything }: ModelJob, acknowledged: Acknowledged
     const said = before.reduce((bytes, [, each]) => bytes + each.bytes, 0);
     const [, last] = split(event.data.to);
     const lost = acknowledged.get(event.data.to);
-    if (lost === undefined) return [`${event.data.to} is named as lost and was never acknowledged.`];
+    // What was sent and never acknowledged, nobody remembers.
+    if (lost === undefined || lost.type === 'history.lost') return [];
     const isOld = newestMs - lost.atMs >= limits.resendRingMs;
     const isMuch = said * 2 > limits.resendRingBytesMax;
     return isOld || isMuch ? [] : [`${producer} gave up its events to ${last} without need.`];
