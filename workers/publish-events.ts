@@ -55,6 +55,8 @@ export class EventPublisher {
   #waiting: Batch[] = [];
   #unsentBytes = 0;
   #nextPseq = 1;
+  /** What is being sent was sent before, and may have been stored. */
+  #wasUnanswered = false;
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #sending: Promise<void> | null = null;
   #roomWanted: (() => void)[] = [];
@@ -171,6 +173,7 @@ export class EventPublisher {
   async #deliver(batch: Batch): Promise<Landing> {
     const firstPseq = this.#nextPseq;
     this.#nextPseq += batch.drafts.length;
+    this.#wasUnanswered = false;
     for (;;) {
       const answer = await this.#append(batch.drafts, { ...batch, firstPseq, resyncLast: null });
       switch (answer.kind) {
@@ -179,7 +182,8 @@ export class EventPublisher {
           this.#noteStored(batch, { firstPseq, answer });
           return 'stored';
         case 'CANCELLED':
-          this.#nextPseq = firstPseq; // nothing of the batch was stored, so its numbers are free
+          // Nothing of it is stored, so its numbers are free, unless a rollback took what readers have had.
+          if (!this.#wasUnanswered) this.#nextPseq = firstPseq;
           return 'cancelled';
         case 'GAP':
           await this.#resync(answer.last, firstPseq);
@@ -233,6 +237,7 @@ export class EventPublisher {
         await log.connection.ready(this.#stop.signal);
         return await log.append(job, { ...append, changes, at: new Date().toISOString() });
       } catch {
+        this.#wasUnanswered = true;
         await new Promise((resolve) => setTimeout(resolve, retryMs));
       }
     }

@@ -61,6 +61,20 @@ const found: [string, Scenario][] = [
       roads: [{ cutAfterBytes: 0, silently: false, pieces: [1, 4096] }],
     },
   ],
+  [
+    // The number of the start was given to the end of the job, which readers dropped as already had.
+    'a start is stored, taken by a rollback, and refused when it is sent again, since the job was cancelled',
+    {
+      readers: [reader, reader],
+      steps: [
+        { afterMs: 0, step: { do: 'cancel', api: 0 } },
+        { afterMs: 0, step: { do: 'redis', awayMs: 20, lost: 2 } },
+        { afterMs: 0, step: { do: 'cancel', api: 0 } },
+      ],
+      fates: [...Array.from({ length: 5 }, () => ({ kind: 'fine' }) as const), { kind: 'timed out' }],
+      roads: [],
+    },
+  ],
 ];
 
 describe('Events are stored and given once, in order, also where', () => {
