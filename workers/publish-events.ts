@@ -215,7 +215,9 @@ export class EventPublisher {
       dueMs: 0,
       resyncLast: last,
     });
-    if (answer.kind === 'OK' && answer.cancel) this.#options.onCancel();
+    if (answer.kind !== 'OK' && answer.kind !== 'DUP') return;
+    this.#ring.renew(last, performance.now());
+    if (answer.cancel) this.#options.onCancel();
   }
 
   async #append(

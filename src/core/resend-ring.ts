@@ -36,6 +36,13 @@ export class ResendRing<Item> {
     }
   }
 
+  /** Notes that everything after number `last` was sent again and is acknowledged anew, at `nowMs`. */
+  renew(last: number, nowMs: number): void {
+    for (const batch of this.#batches) {
+      if (batch.firstPseq + batch.items.length - 1 > last) batch.atMs = nowMs;
+    }
+  }
+
   /** What is still held of the items after number `last`, and the number of the first of them. */
   after(last: number): { firstPseq: number; items: Item[]; start: boolean } | null {
     const wanted = this.#batches.filter(({ firstPseq, items }) => firstPseq + items.length - 1 > last);

@@ -38,6 +38,17 @@ describe('the ring of acknowledged batches', () => {
     expect(ring.after(0)).toEqual({ firstPseq: 2, items: ['b', 'c'], start: false });
   });
 
+  it('keeps for as long again what it gave back for a Redis that may lose it once more', () => {
+    const ring = new ResendRing<string>({ keepMs: 5000, bytesMax: 1000 });
+    ring.add({ firstPseq: 1, items: ['a'], bytes: 1, start: true }, 0);
+    ring.add({ firstPseq: 2, items: ['b', 'c'], bytes: 1, start: false }, 1000);
+    ring.renew(2, 60_000);
+    ring.add({ firstPseq: 4, items: ['d'], bytes: 1, start: false }, 60_001);
+    expect(ring.after(0)).toEqual({ firstPseq: 2, items: ['b', 'c', 'd'], start: false });
+    ring.add({ firstPseq: 5, items: ['e'], bytes: 1, start: false }, 65_000);
+    expect(ring.after(0)).toEqual({ firstPseq: 4, items: ['d', 'e'], start: false });
+  });
+
   it('lets the oldest go when there is too much', () => {
     const ring = new ResendRing<string>({ keepMs: 5000, bytesMax: 10 });
     ring.add({ firstPseq: 1, items: ['a'], bytes: 6, start: true }, 0);
