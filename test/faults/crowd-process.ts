@@ -7,9 +7,9 @@ import WebSocket from 'ws';
 import { createClient } from '../../src/client/http.ts';
 import { isControl, isEvent } from '../../src/client/stream-parts.ts';
 import { closeCodes } from '../../src/contract/socket.ts';
-import { type Given, givenControl, givenEvent, type SubscriberRecord } from '../support/history-checker.ts';
+import { type Given, givenControl, type SubscriberRecord } from '../support/history-checker.ts';
 import type { CrowdMessage, CrowdOrder, CrowdState } from './crowd.ts';
-import { type Follower, follow } from './follower.ts';
+import { briefly, type Follower, follow } from './follower.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as CrowdOrder;
 const tellEveryMs = 100;
@@ -107,7 +107,7 @@ async function tellUntilOver(state: () => CrowdState, all: number): Promise<void
 function take(idler: Idler, value: unknown, control?: string): void {
   const frame = { type: control, data: value };
   if (control === undefined && isEvent(value)) {
-    idler.given.push(givenEvent(value));
+    idler.given.push(briefly(value));
     idler.ended ||= value.type === 'job.ended';
   } else if (isControl(frame)) {
     const notice = givenControl(frame);

@@ -50,7 +50,7 @@ export function follow(options: FollowerOptions): Follower {
     openEvents: async (id, request) => {
       connections += 1;
       const response = await client.openEvents(id, request);
-      return wire ? recordFrames(response, onWire) : response;
+      return wire ? recordFrames(response, onWire, keepsEvents ? givenEvent : briefly) : response;
     },
   };
   const run = async () => {
@@ -65,7 +65,7 @@ export function follow(options: FollowerOptions): Follower {
     });
     for await (const event of following) {
       heard += 1;
-      given.push(givenEvent(event));
+      given.push(keepsEvents ? givenEvent(event) : briefly(event));
       if (keepsEvents) events.push(event);
       complete = event.type === 'job.ended';
     }
@@ -95,8 +95,13 @@ export function follow(options: FollowerOptions): Follower {
   };
 }
 
+/** An event as it was given, without what it says: that would be kept for each of many readers. */
+export function briefly({ id, key, type, attempt }: JobEvent): Given {
+  return { kind: 'event', id, key, type, attempt };
+}
+
 /** The same answer, whose frames are noted in the moment its reader takes them, none ahead. */
-function recordFrames(response: Response, given: Given[]): Response {
+function recordFrames(response: Response, given: Given[], noted: (event: JobEvent) => Given): Response {
   if (response.body === null) return response;
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -104,7 +109,7 @@ function recordFrames(response: Response, given: Given[]): Response {
     onEvent: ({ id, event, data }) => {
       const value: unknown = JSON.parse(data);
       const frame = { type: event, data: value };
-      if (id !== undefined && isEvent(value)) given.push(givenEvent(value));
+      if (id !== undefined && isEvent(value)) given.push(noted(value));
       else if (isControl(frame)) {
         const notice = givenControl(frame);
         if (notice !== null) given.push(notice);

@@ -20,7 +20,7 @@ export function watchLog(redisUrl: string, job: string): LogWatch {
     await log.connection.ready(AbortSignal.timeout(60_000));
     for (let done = false; !done; await sleep(everyMs)) {
       const page = await readPage(log, job, noted.at(-1)?.seq ?? 0);
-      noted.push(...logVersion(page).entries);
+      noted.push(...logVersion(page).entries.map(briefly));
       done = page.done && (noted.at(-1)?.seq ?? 0) === page.seq;
     }
   })().finally(close);
@@ -33,6 +33,10 @@ export function watchLog(redisUrl: string, job: string): LogWatch {
       return noted;
     },
   };
+}
+
+function briefly({ seq, key, type, attempt, lost }: LoggedEvent): LoggedEvent {
+  return { seq, key, type, attempt, ...(lost === undefined ? {} : { lost }) };
 }
 
 /** The whole log as Redis holds it. */
