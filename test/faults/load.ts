@@ -36,6 +36,12 @@ export function expectOutput(events: readonly JobEvent[], wanted: string, whose:
   throw new Error(`${whose} has another output: ${near(found)} where ${near(wanted)} was said.`);
 }
 
+/** Fails where the events hold anything else than the numbers from 1 on. */
+export function expectCounting(events: readonly JobEvent[], whose: string): void {
+  const lines = outputOf(events).trimEnd().split('\n').length;
+  expectOutput(events, counted(lines), whose);
+}
+
 export function count(events: readonly JobEvent[], type: JobEvent['type']): number {
   return events.filter((event) => event.type === type).length;
 }

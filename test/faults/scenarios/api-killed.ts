@@ -11,7 +11,7 @@ export const apiKilled: Scenario = {
   name: 'api-killed',
   sentence:
     'An API is killed (SIGKILL) while 500 readers follow a job there. They resume at another API behind the last event they had, and each has every event once and in order.',
-  fullRepeats: 10,
+  fullRepeats: 20,
   async run({ seed, repeats, full, stage, progress }) {
     const random = new Random(seed);
     const cluster = await stage.cluster({ apis: 2, workers: 1 });

@@ -9,7 +9,7 @@ export const apiStopped: Scenario = {
   name: 'api-stopped',
   sentence:
     'An API with 1,000 open streams, one in five a WebSocket, is told to stop (SIGTERM). Each reader is told (`server.closing`, or 1001), and the process is gone within 1 s.',
-  fullRepeats: 5,
+  fullRepeats: 10,
   async run({ repeats, full, stage, progress }) {
     const cluster = await stage.cluster({ apis: 2, workers: 1 });
     const { redis, key } = cluster;

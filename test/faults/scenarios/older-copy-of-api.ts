@@ -10,7 +10,7 @@ export const olderCopyOfApi: Scenario = {
   name: 'older-copy-of-api',
   sentence:
     'The rollback takes nothing but an event of an API (`cancel.requested`), so that no number of the worker shows it. The next event still opens a new epoch, and readers hear `history.reset`.',
-  fullRepeats: 8,
+  fullRepeats: 12,
   async run({ repeats, stage, progress }) {
     const cluster = await stage.cluster({ apis: 1, workers: 0 });
     const { redis, client } = cluster;

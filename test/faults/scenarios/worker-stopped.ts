@@ -4,10 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAnnouncement } from '../../../src/store/event-log.ts';
 import { jobKeys } from '../../../src/store/keys.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
-import { outputOf } from '../../support/service.ts';
 import { until } from '../../support/until.ts';
 import { judge } from '../judge.ts';
-import { count, counted, countingUntil, expectOutput, submit } from '../load.ts';
+import { count, countingUntil, expectCounting, submit } from '../load.ts';
 import { expectOneAtATime, pulse } from '../pulse.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -69,7 +68,7 @@ export const workerStopped: Scenario = {
         if (late > 0) throw new Error(`${late} events of the old attempt were ${what} behind the new one.`);
       }
       const rerun = log.slice(log.findIndex(({ type }) => type === 'output.reset'));
-      expectOutput(rerun, counted(outputOf(rerun).trimEnd().split('\n').length), `the log of ${id}`);
+      expectCounting(rerun, `the log of ${id}`);
       const lived = expectOneAtATime(file);
       if (lived !== 2) throw new Error(`${id} was run by ${lived} processes.`);
       await ear.unsubscribe(channel);
