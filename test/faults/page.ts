@@ -36,8 +36,7 @@ within the retained history; otherwise the subscriber is told exactly what is mi
 details.
 
 A job is executed at least once with \`rerun: "always"\`, otherwise it is started once at most; both as long as
-Redis keeps what it acknowledged. A run that another worker takes over on the same machine is ended first, so that
-two never live beside each other there.
+Redis keeps what it acknowledged. A run that another worker on the same machine takes over is ended first.
 
 ## What is not
 
@@ -47,7 +46,9 @@ two never live beside each other there.
   was an event of an API, announced by a new epoch.
 - **A failover.** A replica that takes over may lack what had not reached it yet. That is a rollback like the one
   above, with the same answers, and its size is the lag of the replica.
-- **A job taken back by a rollback.** A submit that was acknowledged and then lost with Redis is lost.
+- **A job taken back by a rollback.** A submit that was acknowledged and then lost with Redis is lost. A job whose end
+  was lost is found without a worker, within about 20 seconds: it ends as \`worker_lost\`, or runs again with
+  \`rerun: "always"\`.
 - **One execution.** A command's own effects in the world cannot be taken back. With \`rerun: "always"\` they may
   happen again; otherwise the run may be cut short and is reported as lost.
 - **Redis Cluster.** The layout of the keys is ready for it, and nothing of it has been tested.

@@ -59,6 +59,7 @@ export const olderCopy: Scenario = {
         const seen = epochsOf(follower);
         if (seen.some((epoch, at) => epoch <= (seen[at - 1] ?? 0)))
           throw new Error(`The epochs of ${id} do not rise: ${seen.join(', ')}.`);
+        if (named > 0 && !mayLose) throw new Error(`${id} has lost what its worker could have held.`);
         if (named === 0) {
           expectCounting(log, `the log of ${id}`);
           expectCounting(follower.events, `the reader of ${id}`);
