@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
-import Fastify, { type FastifyInstance } from 'fastify';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openStream } from '../../src/api/fan-out/open-stream.ts';
 import { OpenStreams } from '../../src/api/fan-out/open-streams.ts';
@@ -10,18 +13,23 @@ import { until } from '../support/until.ts';
 let app: FastifyInstance;
 let streams: OpenStreams;
 let signals: AbortSignal[];
+let requests: WeakRef<object>[];
 /** What a request waits for before its stream is opened. */
 let beforehand: (closed: Promise<unknown>) => Promise<unknown>;
 
 beforeEach(async () => {
   streams = new OpenStreams();
   signals = [];
+  requests = [];
   vi.spyOn(globalThis, 'setInterval');
   vi.spyOn(globalThis, 'clearInterval');
-  app = Fastify();
+  // With a log, as the service has one, Fastify keeps more of a request.
+  const loggerInstance: FastifyBaseLogger = pino({ level: 'silent' });
+  app = Fastify({ loggerInstance });
   app.decorateRequest('session', null);
   app.get('/', async (request, reply) => {
     await beforehand(once(reply.raw, 'close'));
+    requests.push(new WeakRef(request), new WeakRef(reply));
     signals.push(openStream(streams, request, reply).signal);
     return reply;
   });
@@ -61,6 +69,26 @@ describe('a stream', () => {
     socket.destroy();
     await until(() => signals[0]?.aborted === true, 'the stream is over');
     expect([streams.size, heartbeats()]).toEqual([0, 0]);
+  });
+});
+
+describe('a stream that stays open', () => {
+  it('keeps nothing of what Fastify knew of its request', async () => {
+    beforehand = async () => {};
+    const socket = ask();
+    await once(socket, 'data');
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const areGone = () => {
+      collect();
+      return requests.every((each) => each.deref() === undefined);
+    };
+    try {
+      await until(areGone, 'the request and the reply are gone', 10_000);
+      expect([requests.length, signals[0]?.aborted]).toEqual([2, false]);
+    } finally {
+      socket.destroy();
+    }
   });
 });
 
