@@ -3,7 +3,6 @@ import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
 import { drained } from './drained.ts';
 import type { Frames } from './frames.ts';
-import { Gate } from './gate.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
 import type { Sink } from './subscriber.ts';
 
@@ -12,7 +11,6 @@ import type { Sink } from './subscriber.ts';
  * can end a field early; control frames carry no `id`, so they never move a reader's cursor.
  */
 export class SseStream implements Sink, OpenStream {
-  readonly turns = new Gate(1);
   readonly session: string | null;
   readonly #response: ServerResponse;
   readonly #heartbeat: NodeJS.Timeout;
@@ -25,7 +23,7 @@ export class SseStream implements Sink, OpenStream {
   ) {
     this.#response = response;
     this.session = session;
-    response.on('error', () => {}); // the reader is gone; `close` says so
+    response.on('error', ignore); // the reader is gone; `close` says so
     response.writeHead(200, [...headers, ...streamHeaders]);
     // Node keeps the head as long as the response: written by itself it becomes one string, instead of the many
     // that it is joined from.
@@ -98,3 +96,5 @@ const streamHeaders = [
   ...['cache-control', 'no-store'],
   ...['x-accel-buffering', 'no'],
 ];
+
+function ignore(): void {}

@@ -13,8 +13,8 @@ import type { FramedPage } from './page-reader.ts';
 
 /** Where the frames of a subscriber go: an SSE response or a WebSocket. */
 export interface Sink {
-  /** Subscriptions that share the sink take turns at filling it: one page each, then the next. */
-  readonly turns: Gate;
+  /** Subscriptions that share the sink take turns at filling it: one page each, then the next. Absent for one alone. */
+  readonly turns?: Gate;
   events(frames: Frames): void;
   control(frame: ControlFrame): void;
   /** Bytes handed over that the client has not taken yet. */
@@ -90,7 +90,7 @@ class JobSubscription implements HubListener {
     try {
       await attachment.subscribed;
       while (!signal.aborted && !this.#isOver()) {
-        const end = await sink.turns.run(() => this.#catchUp(), signal);
+        const end = await (sink.turns?.run(() => this.#catchUp(), signal) ?? this.#catchUp());
         if (end !== null) return end;
         while (this.#state === 'live' && !signal.aborted) await this.#woken();
       }

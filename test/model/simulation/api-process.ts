@@ -209,7 +209,6 @@ export class ApiProcess {
 /** A stream whose frames are noted, as they are handed over. */
 function recorded(stream: SseStream, given: Given[]): Sink {
   return {
-    turns: stream.turns,
     events: (frames) => {
       for (const entry of frames.entries)
         given.push(givenEvent(JSON.parse(envelope(frames.epoch, entry)) as JobEvent));
