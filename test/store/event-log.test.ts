@@ -5,6 +5,7 @@ import { EventLog, parseAnnouncement } from '../../src/store/event-log.ts';
 import { createInbox } from '../../src/store/inbox.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
 import { jobKeys } from '../../src/store/keys.ts';
+import type { AttemptIdentity } from '../../src/store/ports.ts';
 import { type LogConnection, openLogConnection, redisAddress } from '../../src/store/redis.ts';
 import {
   appendAs,
@@ -80,13 +81,21 @@ describe('beginning', () => {
     expect(await begin(job, token)).toEqual(first);
   });
 
-  it('announces a takeover before it happens, and a sign of life forestalls it', async () => {
+  it.each<[string, (job: string, identity: AttemptIdentity) => Promise<unknown>]>([
+    ['a sign of life', (job, identity) => log.renew(job, identity)],
+    [
+      'an append',
+      (job, identity) => appendAs(log, job, { identity, firstPseq: 2, drafts: [outputDraft('alive')] }),
+    ],
+  ])('announces a takeover before it happens, and %s forestalls it', async (_, live) => {
     const job = await createJob(log);
     const identity = await startAttempt(log, job);
     await expireLease(job);
     expect(await begin(job)).toEqual({ kind: 'BUSY', ms: limits.takeoverNoticeMs });
-    expect(await log.renew(job, identity)).toEqual({ kind: 'OK', cancel: false });
-    expect((await begin(job)).kind).toBe('BUSY');
+    await passNotice(job);
+    expect(await live(job, identity)).toMatchObject({ kind: 'OK', cancel: false });
+    const { kind, ms } = { ms: 0, ...(await begin(job)) };
+    expect([kind, ms > limits.leaseMs / 2]).toEqual(['BUSY', true]);
     await expireLease(job);
     expect(await begin(job)).toEqual({ kind: 'BUSY', ms: limits.takeoverNoticeMs });
     await passNotice(job);
