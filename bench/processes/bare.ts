@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { redisAddress } from '../../src/store/redis.ts';
+import { bareChannels } from '../support/bare-frame.ts';
 import { answerCalls } from '../support/calls.ts';
 import { memory, usage } from './meter.ts';
 
@@ -31,13 +32,13 @@ new WebSocketServer({ server, perMessageDeflate: false }).on('connection', (sock
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 
+const sseChannel = Buffer.from(bareChannels.sse);
 const redis = new Redis(redisAddress(redisUrl));
 redis.on('messageBuffer', (channel: Buffer, bytes: Buffer) => {
-  if (channel.equals(sse)) for (const response of responses) response.write(bytes);
+  if (channel.equals(sseChannel)) for (const response of responses) response.write(bytes);
   else for (const socket of sockets) socket.send(bytes, { binary: false });
 });
-const sse = Buffer.from('bare:sse');
-await redis.subscribe('bare:sse', 'bare:webSocket');
+await redis.subscribe(...Object.values(bareChannels));
 
 const { port } = server.address() as AddressInfo;
 const calls = answerCalls({ address: () => `http://127.0.0.1:${port}`, usage, memory });
