@@ -113,6 +113,8 @@ export const limits = {
   joinBufferBytesMax: 256 * KIB,
   /** What a slow reader may have unsent, and how long it may make no progress. */
   subscriberBytesMax: MIB,
+  /** What a reader in the history has not taken when the next page is read for it: nearly nothing, so that one that stalls holds one page. */
+  subscriberReadAheadBytes: 128 * KIB,
   subscriberStallMs: 30 * SECOND_MS,
   /** A Redis subscription outlives its last reader by this, so that reconnects are cheap. */
   hubLingerMs: 10 * SECOND_MS,

@@ -132,7 +132,7 @@ describe('the subscriptions of a socket', () => {
     });
     client.pause();
     await Promise.all(jobs.map((job) => session.handle({ op: 'subscribe', job })));
-    await until(() => bytesMax > limits.subscriberBytesMax / 8, 'the server has to wait for the reader');
+    await until(() => bytesMax > limits.subscriberReadAheadBytes, 'the server has to wait for the reader');
     const before = polls;
     await until(() => polls > before + 2, 'it has looked again and again');
     client.resume();

@@ -12,6 +12,8 @@ export function openStream(streams: OpenStreams, request: FastifyRequest, reply:
   reply.hijack();
   const { raw: response } = reply;
   letGoOfRequest(response);
+  // They are in the head then; Node would keep them beside it as long as the response.
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
   const { socket } = request.raw;
   socket.setNoDelay(true);
   const stream = new SseStream(response, { session: request.session, headers });

@@ -35,8 +35,8 @@ export class PageReader {
     const place = `${job} ${afterSeq}`;
     const waiting = this.#waiting.get(place);
     if (waiting !== undefined) return waiting;
-    // Not before the next turn of the loop, so that those who are woken together ask for one page.
-    const page = new Promise<void>((resolve) => setImmediate(resolve)).then(() =>
+    // Not at once, so that those who are woken together ask for one page.
+    const page = Promise.resolve().then(() =>
       this.#gate.run(() => {
         this.#waiting.delete(place);
         return this.#readNow(job, afterSeq);

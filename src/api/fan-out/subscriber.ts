@@ -224,7 +224,6 @@ class JobSubscription implements HubListener {
   }
 }
 
-const readAheadBytes = limits.subscriberBytesMax / 8;
 const retryReadMs = 250;
 
 /**
@@ -252,7 +251,7 @@ async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: Abo
 async function keepsUp(sink: Sink, signal: AbortSignal): Promise<boolean> {
   let backlog = sink.backlogBytes();
   let movedAt = performance.now();
-  while (backlog > readAheadBytes && !signal.aborted) {
+  while (backlog > limits.subscriberReadAheadBytes && !signal.aborted) {
     await sink.moved();
     const now = sink.backlogBytes();
     if (now < backlog) movedAt = performance.now();

@@ -181,6 +181,10 @@ export class SimulatedResponse extends EventEmitter {
     this.#exchange.begin(status, Array.isArray(headers) ? byName(headers) : headers);
   }
 
+  getHeaderNames(): string[] {
+    return [];
+  }
+
   cork(): void {}
 
   uncork(): void {}

@@ -9,6 +9,7 @@ export function shrinkLimits(): void {
     coalesceBytes: 500,
     joinBufferBytesMax: 1200,
     subscriberBytesMax: 3000,
+    subscriberReadAheadBytes: 1500,
     resendRingBytesMax: 3000,
   });
 }
