@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import cookies from '@fastify/cookie';
-import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import websocket from '@fastify/websocket';
@@ -23,6 +22,7 @@ import { retryRoutes } from './routes/retry.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { webSocketRoutes } from './routes/web-socket.ts';
+import { installSecurityHeaders } from './security-headers.ts';
 import type { Services } from './services.ts';
 import { sessionCookie } from './session-cookie.ts';
 import { createValidators } from './validation.ts';
@@ -66,11 +66,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   installProblemHandler(app, pages);
 
   await app.register(cookies);
-  await app.register(helmet, {
-    referrerPolicy: { policy: 'no-referrer' },
-    frameguard: { action: 'deny' },
-    ...strictPolicy,
-  });
+  installSecurityHeaders(app);
   const keyCheck = createKeyCheck(auth.apiKey);
   const cookie = sessionCookie(services.seal, auth.publicUrl);
   installAuth(app, { ...auth, keyCheck, sessions: services.sessions, cookieName: cookie.name });
@@ -87,21 +83,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(pageRoutes(pages));
   return app;
 }
-
-/** Of all but the page: nothing from elsewhere, nothing inline, no frame. */
-const strictPolicy = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: {
-      defaultSrc: ["'self'"],
-      imgSrc: ["'self'", 'data:'],
-      objectSrc: ["'none'"],
-      baseUri: ["'none'"],
-      formAction: ["'self'"],
-      frameAncestors: ["'none'"],
-    },
-  },
-};
 
 async function acceptWebSockets(app: FastifyInstance): Promise<void> {
   await app.register(websocket, {

@@ -8,15 +8,12 @@ import { SseStream } from './sse.ts';
  * when the server stops. Its `signal` aborts when either has happened; it has already where the reader left before.
  */
 export function openStream(streams: OpenStreams, request: FastifyRequest, reply: FastifyReply): SseStream {
-  const headers = Object.entries(reply.getHeaders()).flatMap(([name, value]) => [name, String(value)]);
   reply.hijack();
   const { raw: response } = reply;
   letGoOfRequest(response);
-  // They are in the head then; Node would keep them beside it as long as the response.
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
   const { socket } = request.raw;
   socket.setNoDelay(true);
-  const stream = new SseStream(response, { session: request.session, headers });
+  const stream = new SseStream(response, request.session);
   const forget = streams.add(stream);
   const leave = () => {
     forget();

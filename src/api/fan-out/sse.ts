@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
+import { securityHeaders } from '../security-headers.ts';
 import { drained } from './drained.ts';
 import type { Frames } from './frames.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
@@ -16,15 +17,12 @@ export class SseStream implements Sink, OpenStream {
   readonly #heartbeat: NodeJS.Timeout;
   readonly #gone = new AbortController();
 
-  /** `headers` are names and values in turn. */
-  constructor(
-    response: ServerResponse,
-    { session, headers }: { session: string | null; headers: readonly string[] },
-  ) {
+  /** `session` is the browser session that it rests on; null where a key was shown. */
+  constructor(response: ServerResponse, session: string | null) {
     this.#response = response;
     this.session = session;
     response.on('error', ignore); // the reader is gone; `close` says so
-    response.writeHead(200, [...headers, ...streamHeaders]);
+    response.writeHead(200, streamHeaders);
     // Node keeps the head as long as the response: written by itself it becomes one string, instead of the many
     // that it is joined from.
     response.cork();
@@ -91,10 +89,11 @@ export class SseStream implements Sink, OpenStream {
   }
 }
 
-const streamHeaders = [
-  ...['content-type', 'text/event-stream; charset=utf-8'],
-  ...['cache-control', 'no-store'],
-  ...['x-accel-buffering', 'no'],
-];
+const streamHeaders = {
+  ...securityHeaders,
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+};
 
 function ignore(): void {}

@@ -176,13 +176,8 @@ export class SimulatedResponse extends EventEmitter {
     return this.#exchange.unsentBytes;
   }
 
-  /** Headers as names and values in turn, or by their name. */
-  writeHead(status: number, headers: string[] | Record<string, string>): void {
-    this.#exchange.begin(status, Array.isArray(headers) ? byName(headers) : headers);
-  }
-
-  getHeaderNames(): string[] {
-    return [];
+  writeHead(status: number, headers: Record<string, string>): void {
+    this.#exchange.begin(status, headers);
   }
 
   cork(): void {}
@@ -209,9 +204,4 @@ export class SimulatedResponse extends EventEmitter {
     this.destroyed = true;
     this.emit('close');
   }
-}
-
-function byName(headers: readonly string[]): Record<string, string> {
-  const names = headers.filter((_, index) => index % 2 === 0);
-  return Object.fromEntries(names.map((name, index) => [name, headers[index * 2 + 1] ?? '']));
 }
