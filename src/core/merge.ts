@@ -16,6 +16,17 @@ export interface PageHead {
   min: number;
 }
 
+/**
+ * Whether what was read behind `afterSeq` is what the head of the log promises: successive events from the first
+ * that is kept, and at least one where there is more. Redis may be made to drop a part of a log (an eviction, a
+ * hand); what is read over such a hole would be delivered as if nothing were missing.
+ */
+export function isWhole(head: PageHead, afterSeq: number, seqs: readonly number[]): boolean {
+  const first = Math.max(afterSeq + 1, head.min);
+  if (seqs.length === 0) return first > head.seq;
+  return seqs.every((seq, index) => seq === first + index);
+}
+
 /** Where a reader that has had everything up to `position` must go on, given the state of the log. */
 export type Start =
   | { kind: 'continue' }

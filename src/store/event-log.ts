@@ -1,6 +1,8 @@
 import type { Job } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
+import { ProblemError } from '../contract/problem.ts';
 import type { Position } from '../core/cursor.ts';
+import { isWhole } from '../core/merge.ts';
 import { jobKeys } from './keys.ts';
 import type {
   Announcement,
@@ -154,19 +156,18 @@ export class EventLog {
   /**
    * Events behind `afterSeq`, `count` and `limits.pageBytesMax` at most, with the state of the log at the
    * same instant; null where there is no such job.
+   * @throws ProblemError internal where a part of the log is gone that should be there
    */
   async read(job: string, afterSeq: number, count: number): Promise<LogPage | null> {
     const { state, events } = jobKeys(job);
     const args = [afterSeq, count, limits.pageBytesMax];
     const [epoch, seq, min, done, ...rest] = await this.#run(this.#scripts.read, [state, events], args);
     if (epoch === undefined) return null;
-    return {
-      epoch: Number(epoch),
-      seq: Number(seq),
-      min: Number(min),
-      done: done === '1',
-      entries: readEntries(rest),
-    };
+    const head = { epoch: Number(epoch), seq: Number(seq), min: Number(min) };
+    const entries = readEntries(rest);
+    const seqs = entries.map((entry) => entry.seq);
+    if (!isWhole(head, afterSeq, seqs)) throw damagedLog(job);
+    return { ...head, done: done === '1', entries };
   }
 
   /** Where the log ends, and whether for good; null where there is no such job. */
@@ -253,6 +254,13 @@ function readAppend(reply: string[]): AppendAnswer {
     return { kind, seq: Number(first), epoch: Number(epoch), cancel: cancel === '1' };
   }
   return { kind: kind as 'NOJOB' | 'FENCED' | 'CLOSED' | 'CANCELLED' };
+}
+
+function damagedLog(job: string): ProblemError {
+  return new ProblemError(
+    'internal',
+    `A part of the log of job ${job} is gone from Redis, which must not evict or change the keys of the service (maxmemory-policy noeviction).`,
+  );
 }
 
 /** The run id of the server this command goes to; without one nothing may be sent. */

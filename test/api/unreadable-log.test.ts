@@ -41,9 +41,26 @@ async function garbled(): Promise<string> {
   return id;
 }
 
+/** A job whose log has a hole, as if Redis had evicted a part of it. */
+async function holed(): Promise<string> {
+  const id = await submit();
+  await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+  await redis.xdel(jobKeys(id).events, '2-0');
+  return id;
+}
+
+/** A job whose log was evicted, and its state was not. */
+async function evicted(): Promise<string> {
+  const id = await submit();
+  await redis.del(jobKeys(id).events);
+  return id;
+}
+
 describe('where the log of a job cannot be read', () => {
   it.each([
     ['its events are none', unreadable, '', 'WRONGTYPE'],
+    ['an event is gone from the middle', holed, '', 'is gone from Redis'],
+    ['all events are gone', evicted, '', 'is gone from Redis'],
     ['the job is no JSON', garbled, '?after=1-1', 'JSON'],
   ])('a stream ends, and the log says why: %s', async (_, make, query, why) => {
     const id = await make();
@@ -53,6 +70,13 @@ describe('where the log of a job cannot be read', () => {
       expect.objectContaining({ msg: 'a job cannot be followed; its stream ends' }),
     ]);
     expect(faultsOf(id)[0].err.message).toContain(why);
+  });
+
+  it('a page is refused rather than read over a hole', async () => {
+    for (const id of [await holed(), await evicted()]) {
+      const answer = await service.request(`/v1/jobs/${id}/events`);
+      expect([answer.status, (await answer.json()).code]).toEqual([500, 'internal']);
+    }
   });
 
   it('its subscription ends with a nack, the log says why, and others on the WebSocket go on', async () => {

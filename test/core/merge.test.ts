@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideDelivery, decideStart } from '../../src/core/merge.ts';
+import { decideDelivery, decideStart, isWhole } from '../../src/core/merge.ts';
 
 describe('the join of history and live events', () => {
   it('asks for the log again rather than deliver behind a hole', () => {
@@ -25,5 +25,27 @@ describe('the join of history and live events', () => {
 
   it('begins anew for a cursor ahead of the log', () => {
     expect(decideStart({ epoch: 1, seq: 21 }, { epoch: 1, seq: 20, min: 1 })).toEqual({ kind: 'reset' });
+  });
+});
+
+describe('what was read of a log', () => {
+  const head = { epoch: 1, seq: 9, min: 4 };
+
+  it('is whole from the first event behind the place, or the oldest that is kept', () => {
+    expect([
+      isWhole(head, 5, [6, 7]),
+      isWhole(head, 0, [4, 5]),
+      isWhole(head, 9, []),
+      isWhole(head, 30, []),
+    ]).toEqual([true, true, true, true]);
+  });
+
+  it('is not whole with a hole before, in or instead of it', () => {
+    expect([
+      isWhole(head, 5, [7, 8]),
+      isWhole(head, 5, [6, 8]),
+      isWhole(head, 5, []),
+      isWhole(head, 0, [3]),
+    ]).toEqual([false, false, false, false]);
   });
 });
