@@ -4,7 +4,7 @@ import { formatCursor, type Position } from '../core/cursor.ts';
 import { decideStart } from '../core/merge.ts';
 import type { LogPage } from '../store/ports.ts';
 import { envelope } from './fan-out/frames.ts';
-import { notice } from './fan-out/notice.ts';
+import { noticeOf } from './fan-out/notice.ts';
 import { patience } from './patience.ts';
 import { jobNotFound, requireJob } from './require-job.ts';
 import type { Services } from './services.ts';
@@ -52,11 +52,11 @@ async function readOnce(services: Services, job: string, { after, limit }: PageR
     page = await readLog(services, job, { afterSeq: 0, limit });
     position = { epoch: page.epoch, seq: 0 };
     start = decideStart(position, page);
-    notices.push(notice({ kind: 'reset' }, page.epoch, await requireJob(services, job)));
+    notices.push(noticeOf({ kind: 'reset', epoch: page.epoch }, await requireJob(services, job)));
   }
   const { epoch } = page;
   if (start.kind === 'truncated') {
-    notices.push(notice(start, epoch, await requireJob(services, job)));
+    notices.push(noticeOf({ ...start, epoch }, await requireJob(services, job)));
     position = { epoch, seq: start.to };
   }
   const last = page.entries.at(-1)?.seq ?? position.seq;

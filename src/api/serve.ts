@@ -19,9 +19,8 @@ import { createWorkerRegistry } from '../store/worker-registry.ts';
 import { buildApp } from './app.ts';
 import { FeedHub } from './fan-out/feed-hub.ts';
 import { Hub } from './fan-out/hub.ts';
+import { JobReader } from './fan-out/job-reader.ts';
 import { OpenStreams } from './fan-out/open-streams.ts';
-import { PageReader } from './fan-out/page-reader.ts';
-import type { SubscriberSources } from './fan-out/subscriber.ts';
 import type { Services } from './services.ts';
 import { watchSessions } from './watch-sessions.ts';
 
@@ -137,12 +136,10 @@ function createServices({
   const seal = createSeal(apiKey);
   const records = new JobRecords(redis);
   const hub = new Hub(subscriber, (job) => log.head(job));
-  const pages = new PageReader((job, afterSeq, count) => log.read(job, afterSeq, count));
-  const sources: SubscriberSources = {
-    hub,
-    read: (job, afterSeq) => pages.read(job, afterSeq),
+  const reader = new JobReader({
+    readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
     getJob: (job) => records.get(job),
-  };
+  });
   const self = { name: `api ${hostname()}-${process.pid}`, fingerprint: seal.keyFingerprint };
   return {
     process: randomBytes(5).toString('hex'),
@@ -153,7 +150,7 @@ function createServices({
     inbox: createInbox(connection),
     feed,
     hub,
-    sources,
+    sources: { hub, reader },
     feedHub: new FeedHub({ blocking, connection, feed }),
     workers: createWorkerRegistry(redis),
     sessions: createSessions(redis, (token) => seal.fingerprint(`session ${token}`)),

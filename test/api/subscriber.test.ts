@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Frames } from '../../src/api/fan-out/frames.ts';
 import { Gate } from '../../src/api/fan-out/gate.ts';
 import { Hub } from '../../src/api/fan-out/hub.ts';
-import { PageReader } from '../../src/api/fan-out/page-reader.ts';
+import { JobReader } from '../../src/api/fan-out/job-reader.ts';
+import type { Notice } from '../../src/api/fan-out/notice.ts';
 import { followJob, type Sink, type SubscriberSources } from '../../src/api/fan-out/subscriber.ts';
 import { limits } from '../../src/contract/limits.ts';
 import { EventLog } from '../../src/store/event-log.ts';
@@ -26,12 +27,13 @@ beforeAll(async () => {
   await connection.ready();
   log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
   hub = new Hub(subscriber, (job) => log.head(job));
-  const pages = new PageReader((job, afterSeq, count) => log.read(job, afterSeq, count));
   const records = new JobRecords(connection.redis);
   sources = {
     hub,
-    read: (job, afterSeq) => pages.read(job, afterSeq),
-    getJob: (job) => records.get(job),
+    reader: new JobReader({
+      readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
+      getJob: (job) => records.get(job),
+    }),
   };
 });
 afterAll(() => {
@@ -75,6 +77,9 @@ class TestSink implements Sink {
   control({ type }: { type: string }): void {
     if (type === 'caught.up') this.caughtUp += 1;
   }
+  notice({ sse }: Notice): void {
+    this.#bytes += sse.length;
+  }
   backlogBytes(): number {
     if (!this.stopped) this.#bytes = 0;
     return this.#bytes;
@@ -84,6 +89,13 @@ class TestSink implements Sink {
   }
 }
 
+type ReadPage = SubscriberSources['reader']['page'];
+
+/** The sources, where pages are read so. */
+const reading = (page: ReadPage): SubscriberSources => ({
+  hub,
+  reader: { page, notice: (...request) => sources.reader.notice(...request) },
+});
 const numbersTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 describe('a reader that joins', () => {
@@ -95,17 +107,17 @@ describe('a reader that joins', () => {
     const large = output(limits.joinBufferBytesMax + pieceBytes);
     const count = 2 + large.length;
     /** Answers a page that the announcement has overtaken. */
-    const read: SubscriberSources['read'] = async (...request) => {
-      const page = await sources.read(...request);
+    const page: ReadPage = async (...request) => {
+      const read = await sources.reader.page(...request);
       if (large.length > 0) {
         const announced = nextAnnouncement(job);
         await appendAs(log, job, { identity, firstPseq: 2, drafts: large.splice(0) });
         await announced;
       }
-      return page;
+      return read;
     };
     const request = { job, after: null, sink, signal: stop.signal };
-    const following = followJob({ ...sources, read }, request);
+    const following = followJob(reading(page), request);
     await until(() => sink.caughtUp === 1, 'the reader is live');
     await until(() => sink.seqs.length === count, 'the reader has everything');
     expect(sink.seqs).toEqual(numbersTo(count));
@@ -121,12 +133,12 @@ describe('a reader whose log does not answer', () => {
     const identity = await startAttempt(log, job);
     await appendAs(log, job, { identity, firstPseq: 2, drafts: [endedDraft()], flag: 'final' });
     let asked = 0;
-    const read: SubscriberSources['read'] = (...request) => {
+    const page: ReadPage = (...request) => {
       asked += 1;
-      return asked === 1 ? Promise.reject(fault) : sources.read(...request);
+      return asked === 1 ? Promise.reject(fault) : sources.reader.page(...request);
     };
     const request = { job, after: null, sink: new TestSink(), signal: AbortSignal.timeout(50_000) };
-    const end = await followJob({ ...sources, read }, request).catch((error: unknown) => error);
+    const end = await followJob(reading(page), request).catch((error: unknown) => error);
     return { end, asked };
   }
 
@@ -154,9 +166,9 @@ describe('a reader that takes nothing', () => {
     const drafts = Array.from({ length: 100 }, () => outputDraft('x'.repeat(30 * 1024)));
     await appendAs(log, job, { identity, firstPseq: 2, drafts });
     let [asked, looked] = [0, 0];
-    const read: SubscriberSources['read'] = (...request) => {
+    const page: ReadPage = (...request) => {
       asked += 1;
-      return sources.read(...request);
+      return sources.reader.page(...request);
     };
     const sink = new TestSink();
     sink.stopped = true;
@@ -165,7 +177,7 @@ describe('a reader that takes nothing', () => {
       await sleep(5);
     };
     const stop = new AbortController();
-    const following = followJob({ ...sources, read }, { job, after: null, sink, signal: stop.signal });
+    const following = followJob(reading(page), { job, after: null, sink, signal: stop.signal });
     await until(() => looked > 10, 'the reader is waited for');
     expect(asked).toBe(1);
     expect(sink.bytesMax).toBeGreaterThan(limits.subscriberBytesMax / 3);

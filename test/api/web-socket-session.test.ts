@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { Hub } from '../../src/api/fan-out/hub.ts';
 import { IncomingMessages } from '../../src/api/fan-out/incoming-messages.ts';
+import { JobReader } from '../../src/api/fan-out/job-reader.ts';
 import { OpenStreams } from '../../src/api/fan-out/open-streams.ts';
-import { PageReader } from '../../src/api/fan-out/page-reader.ts';
 import { WebSocketSession } from '../../src/api/fan-out/web-socket.ts';
 import type { Services } from '../../src/api/services.ts';
 import { limits } from '../../src/contract/limits.ts';
@@ -91,15 +91,20 @@ describe('the subscriptions of a socket', () => {
     await connection.ready();
     log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
     hub = new Hub(subscriber, (job) => log.head(job));
-    const pages = new PageReader((job, afterSeq, count) => log.read(job, afterSeq, count));
     const records = new JobRecords(connection.redis);
-    const sources = {
-      hub,
-      read: (job: string, afterSeq: number) => pages.read(job, afterSeq),
-      getJob: (job: string) => records.get(job),
-    };
+    const reader = new JobReader({
+      readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
+      getJob: (job) => records.get(job),
+    });
     const logger = pino({ level: 'silent' });
-    services = { logger, log, records, hub, sources, streams: new OpenStreams() } as unknown as Services;
+    services = {
+      logger,
+      log,
+      records,
+      hub,
+      sources: { hub, reader },
+      streams: new OpenStreams(),
+    } as unknown as Services;
   });
   afterAll(() => {
     hub.close();

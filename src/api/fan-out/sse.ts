@@ -4,6 +4,7 @@ import type { ControlFrame } from '../../contract/stream.ts';
 import { securityHeaders } from '../security-headers.ts';
 import { drained } from './drained.ts';
 import type { Frames } from './frames.ts';
+import { controlText, type Notice } from './notice.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
 import type { Sink } from './subscriber.ts';
 
@@ -36,8 +37,12 @@ export class SseStream implements Sink, OpenStream {
     this.raw(frames.sse);
   }
 
-  control({ type, data }: ControlFrame): void {
-    this.raw(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+  control(frame: ControlFrame): void {
+    this.raw(controlText(frame));
+  }
+
+  notice(notice: Notice): void {
+    this.raw(notice.sse);
   }
 
   raw(text: string | Buffer): void {

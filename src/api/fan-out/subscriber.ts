@@ -1,4 +1,3 @@
-import type { Job } from '../../contract/job.ts';
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
@@ -8,8 +7,8 @@ import { isRedisAway } from '../../store/redis.ts';
 import type { Frames } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { Arrival, Hub, HubListener } from './hub.ts';
-import { notice } from './notice.ts';
-import type { FramedPage } from './page-reader.ts';
+import type { FramedPage, JobReader } from './job-reader.ts';
+import type { Notice } from './notice.ts';
 
 /** Where the frames of a subscriber go: an SSE response or a WebSocket. */
 export interface Sink {
@@ -17,6 +16,7 @@ export interface Sink {
   readonly turns?: Gate;
   events(frames: Frames): void;
   control(frame: ControlFrame): void;
+  notice(notice: Notice): void;
   /** Bytes handed over that the client has not taken yet. */
   backlogBytes(): number;
   /** Settles when `backlogBytes` may have changed, a second later at most. */
@@ -25,9 +25,7 @@ export interface Sink {
 
 export interface SubscriberSources {
   hub: Hub;
-  /** As `PageReader.read`. */
-  read(job: string, afterSeq: number): Promise<FramedPage | null>;
-  getJob(job: string): Promise<Job | null>;
+  reader: Pick<JobReader, 'page' | 'notice'>;
 }
 
 /** Why a subscription came to its end. */
@@ -129,7 +127,7 @@ class JobSubscription implements HubListener {
     this.#inDoubt = false;
     const { job, signal } = this.#request;
     const afterSeq = this.#position?.seq ?? 0;
-    return untilRedisAnswers(() => this.#sources.read(job, afterSeq), signal);
+    return untilRedisAnswers(() => this.#sources.reader.page(job, afterSeq), signal);
   }
 
   /** Answers true once the position is the end of the log. */
@@ -139,9 +137,10 @@ class JobSubscription implements HubListener {
     this.#position ??= { epoch, seq: 0 };
     const start = decideStart(this.#position, page);
     if (start.kind !== 'continue') {
-      const resource = await untilRedisAnswers(() => this.#sources.getJob(job), signal);
-      if (resource === null) return false;
-      sink.control(notice(start, epoch, resource));
+      const loss = { ...start, epoch };
+      const notice = await untilRedisAnswers(() => this.#sources.reader.notice(job, loss), signal);
+      if (notice === null) return false;
+      sink.notice(notice);
       this.#position = { epoch, seq: start.kind === 'truncated' ? start.to : 0 };
       if (start.kind === 'reset') return false;
     }

@@ -16,6 +16,7 @@ import { drained } from './drained.ts';
 import type { FeedRequest } from './feed-hub.ts';
 import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
+import type { Notice } from './notice.ts';
 import type { StreamEnd } from './open-streams.ts';
 import { followJob, type Sink } from './subscriber.ts';
 
@@ -164,6 +165,7 @@ export class WebSocketSession {
         for (const text of frames.webSocket) this.#sendText(text);
       },
       control: ({ type, data }: ControlFrame) => this.#send({ op: 'control', type, job, data }),
+      notice: (notice: Notice) => this.#sendText(notice.webSocket),
       backlogBytes: () => this.#socket.bufferedAmount,
       moved: () => drained(this.#line),
     };

@@ -2,9 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import { envelope } from '../../../src/api/fan-out/frames.ts';
 import { Hub } from '../../../src/api/fan-out/hub.ts';
+import { JobReader } from '../../../src/api/fan-out/job-reader.ts';
 import { openStream } from '../../../src/api/fan-out/open-stream.ts';
 import { OpenStreams } from '../../../src/api/fan-out/open-streams.ts';
-import { PageReader } from '../../../src/api/fan-out/page-reader.ts';
 import type { SseStream } from '../../../src/api/fan-out/sse.ts';
 import { followJob, type Sink } from '../../../src/api/fan-out/subscriber.ts';
 import type { EventDraft, JobEvent } from '../../../src/contract/event.ts';
@@ -41,7 +41,7 @@ export class ApiProcess {
   readonly #job: string;
   readonly #seen: Set<string>;
   readonly #log: EventLog;
-  readonly #pages: PageReader;
+  readonly #reader: JobReader;
   readonly #hub: Hub;
   readonly #streams = new OpenStreams();
   readonly #exchanges = new Set<Exchange>();
@@ -56,7 +56,10 @@ export class ApiProcess {
     this.connection = new SimulatedConnection(server, fates);
     this.subscriber = new SimulatedSubscriber(server);
     this.#log = new EventLog(this.connection, retention);
-    this.#pages = new PageReader((job, afterSeq, count) => this.#log.read(job, afterSeq, count));
+    this.#reader = new JobReader({
+      readLog: (job, afterSeq, count) => this.#log.read(job, afterSeq, count),
+      getJob: () => this.#getJob(),
+    });
     this.#hub = new Hub(this.subscriber as unknown as Redis, (job) => this.#log.head(job));
   }
 
@@ -92,8 +95,7 @@ export class ApiProcess {
     const sink = recorded(stream, record.given);
     const sources = {
       hub: this.#hub,
-      read: (job: string, afterSeq: number) => this.#pages.read(job, afterSeq),
-      getJob: () => this.#getJob(),
+      reader: this.#reader,
     };
     const end = await followJob(sources, { job: this.#job, after, sink, signal });
     this.#open.delete(exchange);
@@ -218,6 +220,11 @@ function recorded(stream: SseStream, given: Given[]): Sink {
       const told = givenControl(frame);
       if (told !== null) given.push(told);
       stream.control(frame);
+    },
+    notice: (notice) => {
+      const told = givenControl(notice.frame);
+      if (told !== null) given.push(told);
+      stream.notice(notice);
     },
     backlogBytes: () => stream.backlogBytes(),
     moved: () => stream.moved(),
