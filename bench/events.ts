@@ -21,18 +21,13 @@ const parts: Record<string, ((stage: Stage) => Promise<Row[]>)[]> = {
 /** A part takes about 30 s; this is for what hangs. */
 const wholeMsMax = 180_000;
 
+const usageFault = 64;
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { only } = parseArgs({ options: { only: { type: 'string', multiple: true } } }).values;
-  const names = only ?? Object.keys(parts);
-  const unknown = names.filter((name) => !(name in parts));
-  if (unknown.length > 0) {
-    process.stderr.write(
-      `--only takes ${Object.keys(parts).join(', ')}; ${unknown.join(', ')} is none of them.\n`,
-    );
-    return 64;
-  }
+  const names = readArguments();
+  if (names === null) return usageFault;
   // However it ends, what was started is ended first.
   await using stack = new AsyncDisposableStack();
   try {
@@ -42,6 +37,20 @@ async function main(): Promise<number> {
   } catch (error) {
     process.stderr.write(`The bench has ended early: ${error instanceof Error ? error.stack : error}\n`);
     return 1;
+  }
+}
+
+/** The parts to run; null where the arguments make no sense, which is told. */
+function readArguments(): readonly string[] | null {
+  try {
+    const { only } = parseArgs({ options: { only: { type: 'string', multiple: true } } }).values;
+    const unknown = only?.find((name) => !Object.hasOwn(parts, name));
+    if (unknown === undefined) return only ?? Object.keys(parts);
+    throw new TypeError(`There is no part "${unknown}". There are: ${Object.keys(parts).join(', ')}.`);
+  } catch (error) {
+    const [sentence] = (error instanceof Error ? error.message : String(error)).split('\n');
+    process.stderr.write(`${sentence}\n`);
+    return null;
   }
 }
 

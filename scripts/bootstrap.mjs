@@ -5,7 +5,7 @@
 //   node scripts/bootstrap.mjs --test [...]      type check, lint, unused code, the page, suites
 //   node scripts/bootstrap.mjs --screenshots [folder]
 //   node scripts/bootstrap.mjs --bench [--only part]
-//   node scripts/bootstrap.mjs --model [--runs n] [--seed n] [--path p] [...]   the model tests alone
+//   node scripts/bootstrap.mjs --model [--runs n] [--seed n [--path p]] [file ...]   the model tests alone
 //   node scripts/bootstrap.mjs --faults [--full] [--only name] [--seed N] [--repeats N]
 //   node scripts/bootstrap.mjs --install         nothing but the installation
 //   node scripts/bootstrap.mjs --build           the installation and the page
@@ -14,11 +14,12 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BuildError, ensureBuilt } from './build.mjs';
 import { ensureInstalled, InstallError } from './install.mjs';
+import { readModelArguments, UsageError } from './model-arguments.mjs';
 import { Interrupted, run } from './run.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, 'node_modules', '.bin');
-const [unavailable, failed] = [69, 1];
+const [unavailable, usageFault, failed] = [69, 64, 1];
 
 const [mode, ...rest] = process.argv.slice(2);
 try {
@@ -26,6 +27,7 @@ try {
 } catch (error) {
   if (error instanceof Interrupted) endAs({ code: null, signal: error.signal });
   else if (error instanceof InstallError) endWith(unavailable, `${error.message}\n`);
+  else if (error instanceof UsageError) endWith(usageFault, `${error.message}\n`);
   else if (error instanceof BuildError) endWith(failed, `${error.message}The page could not be built.\n`);
   else throw error;
 }
@@ -69,16 +71,10 @@ async function takeScreenshots(args) {
   endAs(await runTool('node', ['test/browser/screenshots.ts', ...args]));
 }
 
-/** What the model tests are told by these variables, `test/support/model-runs.ts` reads. */
 async function testModel(args) {
-  const variables = { '--runs': 'MODEL_RUNS', '--seed': 'MODEL_SEED', '--path': 'MODEL_PATH' };
-  const vitestArgs = [];
-  for (let index = 0; index < args.length; index += 1) {
-    const variable = variables[args[index]];
-    if (variable === undefined) vitestArgs.push(args[index]);
-    else process.env[variable] = args[++index];
-  }
-  endAs(await runTool('vitest', ['run', ...(vitestArgs.length > 0 ? vitestArgs : ['test/model'])]));
+  const { environment, files } = readModelArguments(args);
+  Object.assign(process.env, environment);
+  endAs(await runTool('vitest', ['run', ...files]));
 }
 
 async function test(vitestArgs) {

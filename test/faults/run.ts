@@ -77,7 +77,8 @@ function readArguments(): Wanted | null {
     const chosen = only === undefined ? scenarios : only.map(named);
     return { full, seed, repeats, chosen, isWhole: full && only === undefined && repeats === null };
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    const [sentence] = (error instanceof Error ? error.message : String(error)).split('\n');
+    process.stderr.write(`${sentence}\n`);
     return null;
   }
 }

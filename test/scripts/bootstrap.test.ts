@@ -285,6 +285,46 @@ test('the tests build the page before the suites and show its sizes; without a p
   expect(broken.output).not.toContain('suites');
 });
 
+test.each([
+  [['--runs', 'abc'], '--runs takes a whole number from 1 on, not "abc".'],
+  [['--runs', '-5'], '--runs takes a whole number from 1 on, not "-5".'],
+  [['--runs', '0'], '--runs takes a whole number from 1 on, not "0".'],
+  [['--runs', '1e9x'], '--runs takes a whole number from 1 on, not "1e9x".'],
+  [['--runs'], '--runs takes a whole number from 1 on, not "".'],
+  [['--seed', 'abc'], '--seed takes a whole number from 0 on, not "abc".'],
+  [['--seed', '1', '--path', 'x'], '--path takes numbers with colons between them, not "x".'],
+  [['--path', '1:0'], '--path takes the --seed beside it that it was printed with.'],
+  [['--foo'], 'There is no --foo: test:model takes --runs, --seed, --path and test files.'],
+])(
+  'the model tests refuse %j in one sentence, with exit code 64, and run nothing',
+  async (args, sentence) => {
+    await bootstrap('--install');
+    expect(await bootstrap('--model', ...args)).toEqual({
+      code: 64,
+      signal: null,
+      output: '',
+      errors: `${sentence}\n`,
+    });
+  },
+);
+
+test('the model tests are told how often, from which seed and which of them', async () => {
+  await bootstrap('--install');
+  expect((await bootstrap('--model')).output).toBe('vitest run test/model\n');
+  const program = '#!/bin/sh\necho "$MODEL_RUNS $MODEL_SEED $MODEL_PATH $*"\n';
+  await write('node_modules/.bin/vitest', program);
+  const { code, output } = await bootstrap(
+    '--model',
+    'a.test.ts',
+    '--runs=7',
+    '--seed',
+    '0',
+    '--path',
+    '3:1',
+  );
+  expect([code, output]).toEqual([0, '7 0 3:1 run a.test.ts\n']);
+});
+
 test('a start that is interrupted while it builds ends by that signal and starts nothing', async () => {
   await bootstrap('--install');
   await write('build-hangs', '');

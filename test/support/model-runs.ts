@@ -4,7 +4,8 @@ import fc from 'fast-check';
  * How often a model test runs its property, and from which seed. `npm run test:model` says so by these
  * variables; left out, the number is the test's own and the seed is new each time. Both are printed.
  */
-const { MODEL_RUNS, MODEL_SEED, MODEL_PATH } = process.env;
+const { MODEL_PATH } = process.env;
+const [askedRuns, askedSeed] = [readCount('MODEL_RUNS', 1), readCount('MODEL_SEED', 0)];
 
 interface Model {
   /** The test file, from the root of the project. */
@@ -25,7 +26,7 @@ export function modelTimeoutMs(model: Model): number {
  * @throws what the property threw, with the command that runs the smallest failing example again.
  */
 export async function assertModel<T>(property: fc.IAsyncProperty<T>, model: Model): Promise<number> {
-  const seed = MODEL_SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(MODEL_SEED);
+  const seed = askedSeed ?? Math.floor(Math.random() * 2 ** 31);
   const numRuns = runsOf(model);
   const startedAt = process.hrtime.bigint(); // the other clocks may be a test's own
   const details = await fc.check(property, {
@@ -43,5 +44,14 @@ export async function assertModel<T>(property: fc.IAsyncProperty<T>, model: Mode
 }
 
 function runsOf({ runs, share }: Model): number {
-  return MODEL_RUNS === undefined ? runs : Math.max(1, Math.round(Number(MODEL_RUNS) * share));
+  return askedRuns === null ? runs : Math.max(1, Math.round(askedRuns * share));
+}
+
+/** A test that runs no times proves nothing, so what is no number fails it. */
+function readCount(variable: string, least: number): number | null {
+  const text = process.env[variable];
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= least && text.trim() !== '') return value;
+  throw new TypeError(`${variable} takes a whole number from ${least} on, not "${text}".`);
 }
