@@ -2,6 +2,7 @@
 // programs that do the same, measured in turn in the same run. Prints a table; asserts nothing.
 
 import { parseArgs } from 'node:util';
+import { onInterruption } from '../test/support/interruption.ts';
 import { startTestRedis } from '../test/support/private-redis.ts';
 import { measureAppend } from './parts/append.ts';
 import { measureFanOut } from './parts/fan-out.ts';
@@ -30,11 +31,19 @@ async function main(): Promise<number> {
   if (names === null) return usageFault;
   // However it ends, what was started is ended first.
   await using stack = new AsyncDisposableStack();
+  let isInterrupted = false;
+  onInterruption(async (signal) => {
+    isInterrupted = true;
+    process.stderr.write(`${signal}: ending what was started\n`);
+    await stack.disposeAsync();
+  });
   try {
-    const rows = await Promise.race([untilStopped(), run(stack, names)]);
+    const rows = await Promise.race([untilTooLate(), run(stack, names)]);
     process.stdout.write(formatTable(rows));
     return 0;
   } catch (error) {
+    // What went wrong then says nothing; this process is about to end.
+    if (isInterrupted) await new Promise(() => {});
     process.stderr.write(`The bench has ended early: ${error instanceof Error ? error.stack : error}\n`);
     return 1;
   }
@@ -67,11 +76,9 @@ async function run(stack: AsyncDisposableStack, names: readonly string[]): Promi
   return rows;
 }
 
-/** Rejects when this process is told to stop, or has taken far too long. */
-function untilStopped(): Promise<never> {
+/** Rejects when far too much time has passed. */
+function untilTooLate(): Promise<never> {
   return new Promise((_, reject) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.once(name, () => reject(new TypeError(`stopped by ${name}`)));
     setTimeout(() => reject(new TypeError(`not done after ${wholeMsMax} ms`)), wholeMsMax).unref();
   });
 }

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { onInterruption } from '../support/interruption.ts';
 import { descendants } from '../support/processes.ts';
 import { renderPage } from './page.ts';
 import { gatherFacts } from './run-facts.ts';
@@ -18,8 +19,7 @@ const usageFault = 64;
 
 let stage = new Stage();
 let isInterrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => void interrupt(signal));
+onInterruption(interrupt);
 // Whatever a failed scenario left running in this process keeps nobody waiting.
 process.exit(await main());
 
@@ -111,12 +111,10 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Ends what was started, and this process as the signal would have. */
 async function interrupt(signal: NodeJS.Signals): Promise<void> {
   isInterrupted = true;
-  say(`${signal}: ending what was started`);
+  say(`${signal}: ending what was started; this takes up to 10 s`);
   await stage.leave().catch(() => {});
   // What the scenario started in the very moment.
   for (const { pid } of await descendants(process.pid)) await killTree(pid);
-  process.kill(process.pid, signal);
 }

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { onInterruption } from './interruption.ts';
 import { startTestRedis } from './private-redis.ts';
 
 declare module 'vitest' {
@@ -11,5 +12,7 @@ declare module 'vitest' {
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const redis = await startTestRedis();
   project.provide('redisUrl', redis.url);
+  // vitest exits at the first Ctrl-C; a second one, or the same passed on, must not kill it before it has.
+  onInterruption(() => redis.close());
   return () => redis.close();
 }

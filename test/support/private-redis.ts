@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,8 @@ export async function startTestRedis(): Promise<TestRedis> {
   const server = await findTestServer();
   const folder = await mkdtemp(join(tmpdir(), 'llmmixer-redis-'));
   const socketPath = join(folder, 's');
+  const left: Left = { folder, pid: null };
+  leaveAtExit(left);
   const start = (): Promise<number> =>
     startRedisProcess({
       server,
@@ -39,7 +42,9 @@ export async function startTestRedis(): Promise<TestRedis> {
       socketPath,
       logFile: join(folder, 'redis.log'),
       detached: false,
-      started: async () => {},
+      started: async (pid) => {
+        left.pid = pid;
+      },
       signal: AbortSignal.timeout(60_000),
     });
   let pid = await start();
@@ -62,8 +67,38 @@ export async function startTestRedis(): Promise<TestRedis> {
       // Also one that a test has stopped or killed before.
       if ((await processIdentity(pid)) !== null) await kill('SIGKILL');
       await rm(folder, { recursive: true, force: true, maxRetries: 20 });
+      lefts.delete(left);
     },
   };
+}
+
+interface Left {
+  folder: string;
+  pid: number | null;
+}
+
+/** The servers of this process that nobody has closed. */
+const lefts = new Set<Left>();
+
+/** A process that ends early, as vitest does at Ctrl-C, closes nothing: at its exit they end all the same. */
+function leaveAtExit(left: Left): void {
+  if (lefts.size === 0) {
+    process.off('exit', endLefts);
+    process.on('exit', endLefts);
+  }
+  lefts.add(left);
+}
+
+function endLefts(): void {
+  for (const { folder, pid } of lefts) {
+    try {
+      if (pid !== null) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+    // It may still write in the very moment.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
+  }
 }
 
 /** A program in `folder` that is a real server, but takes its time before it listens, or tells its version. */
