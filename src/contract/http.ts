@@ -51,6 +51,11 @@ export const EventsQuery = Type.Object(
   },
   strict,
 );
+export const ResumeHeaders = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({ description: 'The id of the last event had; wins over `after`. Empty is none.' }),
+  ),
+});
 export const FeedQuery = Type.Object({ ...jobFilterFields, after: Type.Optional(Type.String()) }, strict);
 
 export const Accepted = Type.Object({ accepted: Type.Literal(true), msg: Type.Optional(Type.String()) });

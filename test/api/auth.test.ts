@@ -184,6 +184,10 @@ describe('the description of the service', () => {
     expect(
       body.oneOf.map((branch: { properties: { type: { enum: string[] } } }) => branch.properties.type.enum),
     ).toEqual([['command'], ['prompt']]);
+    for (const path of ['/v1/jobs/{id}/events', '/v1/events']) {
+      const header = { in: 'header', name: 'last-event-id', required: false };
+      expect(description.paths[path].get.parameters).toContainEqual(expect.objectContaining(header));
+    }
     const page = await service.request('/documentation');
     expect(page.status).toBe(200);
     expect(await page.text()).toContain('swagger');

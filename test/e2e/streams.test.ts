@@ -47,6 +47,19 @@ describe('Server-Sent Events of a job', () => {
     ).toEqual(events.slice(2));
   });
 
+  it('take an empty header or cursor for none, as pages and subscriptions do', async () => {
+    const { job, events } = await service.run({ type: 'command', shell: 'echo one; echo two' });
+    const [path, second] = [`/v1/jobs/${job.id}/events`, events[1]?.id ?? ''];
+    const page = async (query: string, headers: Record<string, string>) =>
+      (await (await service.request(path + query, { headers })).json()).events;
+    const none = { 'last-event-id': '' };
+    expect(eventsOf(await stream(`${path}?after=${second}`, none).all())).toEqual(events.slice(2));
+    expect(eventsOf(await stream(`${path}?after=`, none).all())).toEqual(events);
+    expect(await page(`?after=${second}`, none)).toEqual(events.slice(2));
+    expect(await page('', { 'last-event-id': second })).toEqual(events.slice(2));
+    expect(await page('', { accept: 'text/event-stream;q=0.1, application/json' })).toEqual(events);
+  });
+
   it('answer 204 to who has everything, and 404 and 400 to who asks for nonsense', async () => {
     const { job } = await service.run({ type: 'command', shell: 'true' });
     const headers = { accept: 'text/event-stream' };

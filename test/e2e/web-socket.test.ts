@@ -148,6 +148,17 @@ describe('the WebSocket', () => {
     other.close();
   });
 
+  it('takes an empty cursor for none, of a job and of the feed', async () => {
+    const { job, events } = await service.run({ type: 'command', shell: 'echo one; echo two' });
+    const client = await connect();
+    client.send({ op: 'subscribe', job: job.id, after: '', msg: 'a' });
+    client.send({ op: 'feed', after: '', msg: 'b' });
+    await Promise.all([client.until(isAck('a')), client.until(isAck('b'))]);
+    await client.until(ended(job.id));
+    expect(client.eventsOf(job.id)).toEqual(events);
+    client.close();
+  });
+
   it('refuses what cannot be done and goes on', async () => {
     const client = await connect();
     const { job } = await service.run({ type: 'command', shell: 'true' });

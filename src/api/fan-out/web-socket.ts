@@ -91,11 +91,11 @@ export class WebSocketSession {
     const by = this.#actor;
     switch (message.op) {
       case 'subscribe':
-        return this.#subscribe(message.job, message.after);
+        return this.#subscribe(message.job, message.after || undefined);
       case 'unsubscribe':
         return this.#unsubscribe(message.job);
       case 'feed':
-        return this.#followFeed(message);
+        return this.#followFeed({ ...message, after: message.after || undefined });
       case 'input':
         return sendControl(this.#services, message.job, inputControl(message, by));
       case 'resize': {

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { EventsQuery, FeedQuery, JobParams } from '../../contract/http.ts';
+import { EventsQuery, FeedQuery, JobParams, ResumeHeaders } from '../../contract/http.ts';
 import { limits } from '../../contract/limits.ts';
 import { Problem } from '../../contract/problem.ts';
 import { EventPage } from '../../contract/stream.ts';
 import type { Position } from '../../core/cursor.ts';
+import { prefersStream } from '../../core/prefers-stream.ts';
 import { readEventPage } from '../event-page.ts';
 import type { FeedRequest, FeedSink } from '../fan-out/feed-hub.ts';
 import { openStream } from '../fan-out/open-stream.ts';
@@ -26,10 +27,11 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
         schema: {
           summary: 'Follow a job: Server-Sent Events, or JSON pages, by the Accept header',
           description:
-            'Resume with Last-Event-ID (which wins) or ?after=. Resuming behind the last event answers 204. `limit` and `wait` are for JSON pages; a stream ignores them.',
+            'Resume with Last-Event-ID (which wins) or ?after=, streams and pages alike; an empty one is none. A stream is what an Accept header gets that names `text/event-stream`, unless it likes JSON better. A stream behind the last event is answered 204. `limit` and `wait` are for JSON pages; a stream ignores them.',
           tags: ['events'],
           params: JobParams,
           querystring: EventsQuery,
+          headers: ResumeHeaders,
           response: { 200: EventPage, 204: Type.Null(), '4xx': Problem, '5xx': Problem },
         },
       },
@@ -64,6 +66,7 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
             'Resume with Last-Event-ID (which wins) or ?after=. `status`, `type` and `tag` leave out what a list with the same filter need not hear: a ring comes when a job enters the status and when it leaves it. Fetch the list again at `caught.up` and at `history.truncated`.',
           tags: ['events'],
           querystring: FeedQuery,
+          headers: ResumeHeaders,
           response: { '4xx': Problem, '5xx': Problem },
         },
       },
@@ -132,7 +135,7 @@ async function streamFeed(
 }
 
 function wantsStream(request: FastifyRequest): boolean {
-  return (request.headers.accept ?? '').includes('text/event-stream');
+  return prefersStream(request.headers.accept);
 }
 
 function readCursor(request: FastifyRequest, after: string | undefined): Position | null {
@@ -140,7 +143,7 @@ function readCursor(request: FastifyRequest, after: string | undefined): Positio
   return text === undefined ? null : parsePosition(text);
 }
 
-/** Empty is none. */
+/** Empty is none, here and there. */
 function readCursorText({ headers }: FastifyRequest, after: string | undefined): string | undefined {
-  return (headers['last-event-id']?.toString() ?? after) || undefined;
+  return headers['last-event-id']?.toString() || after || undefined;
 }
