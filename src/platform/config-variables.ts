@@ -57,10 +57,13 @@ export const configVariables = {
     default: '',
     description: 'Folders in which a job may ask for a `cwd`, separated by colons.',
   },
-  LLMMIXER_RETENTION_DAYS: { default: '7', description: 'Days a job is kept after it ended.' },
+  LLMMIXER_RETENTION_DAYS: {
+    default: '7',
+    description: `Days a job is kept after it ended: 1 to ${limits.retentionDaysMax}.`,
+  },
   LLMMIXER_KEEP_BYTES: {
     default: String(limits.logBytesDefault),
-    description: "Bytes kept of one job's log: its unbroken tail.",
+    description: `Bytes kept of one job's log, its unbroken tail: ${limits.keepBytesMin} to ${limits.keepBytesMax}.`,
   },
   LLMMIXER_DRAIN_MS: {
     default: String(limits.drainMsDefault),
