@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { JobEvent } from '../../src/contract/event.ts';
@@ -243,6 +244,16 @@ describe('the WebSocket', () => {
       expect((await client.closed).code).toBe(4400);
     },
   );
+
+  it('carries out nothing that came behind a message that ends the socket', async () => {
+    const { id } = await service.submit({ type: 'command', shell: 'true', delayMs: 60_000 });
+    const client = await connect();
+    client.send('{"op":"dance"}');
+    client.send({ op: 'cancel', job: id });
+    expect((await client.closed).code).toBe(4400);
+    await sleep(500); // for what would be carried out
+    expect((await service.events(id)).map(({ type }) => type)).not.toContain('cancel.requested');
+  });
 
   it('closes with 1009 on a message that is too large', async () => {
     const client = await connect();

@@ -60,24 +60,28 @@ export class WebSocketSession {
     }
   }
 
-  /** A message that is not one: the client speaks another language. */
+  /** A message that is not one: the client speaks another language. What it sent behind it is not carried out. */
   rejectMalformed(detail: string): void {
-    this.#socket.close(closeCodes.badMessage, detail.slice(0, closeReasonMax));
+    this.#close('badMessage', detail.slice(0, closeReasonMax));
   }
 
   #end(end: StreamEnd): void {
     switch (end.why) {
       case 'draining':
         this.#send({ op: 'control', type: 'server.closing', data: { retryMs: end.retryMs } });
-        this.#socket.close(closeCodes.draining, 'the service is stopping');
+        this.#close('draining', 'the service is stopping');
         break;
       case 'unauthenticated':
-        this.#stop();
-        this.#socket.close(closeCodes.unauthenticated, 'the session has ended; log in again');
+        this.#close('unauthenticated', 'the session has ended; log in again');
         break;
       default:
         assertNever(end);
     }
+  }
+
+  #close(why: keyof typeof closeCodes, reason: string): void {
+    this.#stop();
+    this.#socket.close(closeCodes[why], reason);
   }
 
   /** Nothing more is taken from the client or sent to it. */
@@ -150,7 +154,7 @@ export class WebSocketSession {
     const { sources, logger } = this.#services;
     try {
       const end = await followJob(sources, { job, after, signal, sink: this.#sinkFor(job) });
-      if (end === 'slow') this.#socket.close(closeCodes.slowConsumer, 'resume from the last event you have');
+      if (end === 'slow') this.#close('slowConsumer', 'resume from the last event you have');
       if (end === 'gone') this.#send({ op: 'nack', job, problem: jobNotFound(job).problem });
     } catch (error) {
       logger.error({ err: error, job }, 'a job cannot be followed; its subscription ends');
@@ -178,7 +182,7 @@ export class WebSocketSession {
       {
         ring: (event) => {
           if (this.#socket.bufferedAmount > limits.subscriberBytesMax) {
-            this.#socket.close(closeCodes.slowConsumer, 'resume the feed and fetch the list again');
+            this.#close('slowConsumer', 'resume the feed and fetch the list again');
           } else this.#send({ op: 'event', event });
         },
         control: ({ type, data }) => this.#send({ op: 'control', type, data }),
