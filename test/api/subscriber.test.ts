@@ -68,6 +68,7 @@ class TestSink implements Sink {
   stopped = false;
   bytesMax = 0;
   #bytes = 0;
+  #taken = 0;
 
   events({ entries, sse }: Frames): void {
     this.seqs.push(...entries.map(({ seq }) => seq));
@@ -81,8 +82,12 @@ class TestSink implements Sink {
     this.#bytes += sse.length;
   }
   backlogBytes(): number {
+    if (!this.stopped) this.#taken += this.#bytes;
     if (!this.stopped) this.#bytes = 0;
     return this.#bytes;
+  }
+  takenBytes(): number {
+    return this.#taken;
   }
   async moved(): Promise<void> {
     await sleep(5);

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
 import { securityHeaders } from '../security-headers.ts';
-import { drained } from './drained.ts';
+import { drained, takenBytes } from './drained.ts';
 import type { Frames } from './frames.ts';
 import { controlText, type Notice } from './notice.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
@@ -51,6 +51,11 @@ export class SseStream implements Sink, OpenStream {
 
   backlogBytes(): number {
     return this.#response.socket?.writableLength ?? this.#response.writableLength;
+  }
+
+  takenBytes(): number {
+    const { socket } = this.#response;
+    return socket === null ? 0 : takenBytes(socket);
   }
 
   moved(): Promise<void> {

@@ -8,19 +8,16 @@ import type { Frames } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { Arrival, Hub, HubListener } from './hub.ts';
 import type { FramedPage, JobReader } from './job-reader.ts';
+import { keepsUp, type Outlet } from './keeps-up.ts';
 import type { Notice } from './notice.ts';
 
 /** Where the frames of a subscriber go: an SSE response or a WebSocket. */
-export interface Sink {
+export interface Sink extends Outlet {
   /** Subscriptions that share the sink take turns at filling it: one page each, then the next. Absent for one alone. */
   readonly turns?: Gate;
   events(frames: Frames): void;
   control(frame: ControlFrame): void;
   notice(notice: Notice): void;
-  /** Bytes handed over that the client has not taken yet. */
-  backlogBytes(): number;
-  /** Settles when `backlogBytes` may have changed, a second later at most. */
-  moved(): Promise<void>;
 }
 
 export interface SubscriberSources {
@@ -241,21 +238,4 @@ async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: Abo
     }
   }
   return null;
-}
-
-/**
- * Waits until the sink has taken nearly all that it was given, so that a reader who stalls in the history holds one
- * page and not two. Answers false when it made no progress for too long.
- */
-async function keepsUp(sink: Sink, signal: AbortSignal): Promise<boolean> {
-  let backlog = sink.backlogBytes();
-  let movedAt = performance.now();
-  while (backlog > limits.subscriberReadAheadBytes && !signal.aborted) {
-    await sink.moved();
-    const now = sink.backlogBytes();
-    if (now < backlog) movedAt = performance.now();
-    else if (performance.now() - movedAt > limits.subscriberStallMs) return false;
-    backlog = now;
-  }
-  return true;
 }

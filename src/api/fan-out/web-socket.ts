@@ -12,7 +12,7 @@ import { parsePosition } from '../parse-position.ts';
 import { jobNotFound, requireJob } from '../require-job.ts';
 import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
-import { drained } from './drained.ts';
+import { drained, takenBytes } from './drained.ts';
 import type { FeedRequest } from './feed-hub.ts';
 import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
@@ -171,6 +171,7 @@ export class WebSocketSession {
       control: ({ type, data }: ControlFrame) => this.#send({ op: 'control', type, job, data }),
       notice: (notice: Notice) => this.#sendText(notice.webSocket),
       backlogBytes: () => this.#socket.bufferedAmount,
+      takenBytes: () => takenBytes(this.#line),
       moved: () => drained(this.#line),
     };
   }

@@ -227,6 +227,7 @@ function recorded(stream: SseStream, given: Given[]): Sink {
       stream.notice(notice);
     },
     backlogBytes: () => stream.backlogBytes(),
+    takenBytes: () => stream.takenBytes(),
     moved: () => stream.moved(),
   };
 }

@@ -24,6 +24,7 @@ export class Exchange {
   #underwayBytes = 0;
   #unsent: Buffer[] = [];
   #unsentBytes = 0;
+  #writtenBytes = 0;
   #passedBytes = 0;
   #pieces = 0;
   #ended = false;
@@ -39,6 +40,10 @@ export class Exchange {
 
   get unsentBytes(): number {
     return this.#unsentBytes;
+  }
+
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   get isOpen(): boolean {
@@ -81,6 +86,7 @@ export class Exchange {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     this.#unsent.push(bytes);
     this.#unsentBytes += bytes.length;
+    this.#writtenBytes += bytes.length;
     this.#flow();
   }
 
@@ -168,8 +174,13 @@ export class SimulatedResponse extends EventEmitter {
     this.#exchange = exchange;
   }
 
-  get socket(): { writableLength: number; setNoDelay(): void; destroyed: boolean } {
-    return { writableLength: this.#exchange.unsentBytes, setNoDelay: () => {}, destroyed: this.destroyed };
+  get socket() {
+    return {
+      writableLength: this.#exchange.unsentBytes,
+      bytesWritten: this.#exchange.writtenBytes,
+      setNoDelay: () => {},
+      destroyed: this.destroyed,
+    };
   }
 
   get writableLength(): number {
