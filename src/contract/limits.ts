@@ -147,6 +147,8 @@ export const limits = {
   liveInputCharactersMax: 16 * KIB,
   /** Entries of the feed that rings for lists. */
   feedEntriesMax: 10_000,
+  /** Rings read for one who catches up, at once, and those held meanwhile: some 100 KiB. */
+  feedRingsAtOnce: 500,
   /** A worker unseen for this long is not counted. */
   workerSeenMs: 30 * SECOND_MS,
   workerHeartbeatMs: 5 * SECOND_MS,

@@ -80,7 +80,7 @@ export const ClientMessage = Type.Unsafe<ClientMessage>({
   oneOf: [Subscribe, Unsubscribe, Feed, Input, Resize, Cancel, Ping],
 });
 
-/** What the server sends over `GET /v1/ws`. A `nack` names the job where no message asked for it: the job is followed no longer. */
+/** What the server sends over `GET /v1/ws`. A `nack` that no message asked for names the job that is followed no longer, or no job where that is the bell. */
 export type ServerMessage =
   | { op: 'event'; event: JobEvent | FeedEvent }
   | { op: 'control'; type: ControlType; job?: string; data: ControlFrame['data'] }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { FeedHub } from '../../src/api/fan-out/feed-hub.ts';
+import type { FeedSink } from '../../src/api/fan-out/feed-subscription.ts';
 import { createFeed, type Feed } from '../../src/store/feed.ts';
 import { openLogConnection, redisAddress } from '../../src/store/redis.ts';
 import { newJobId } from '../support/job.ts';
@@ -31,18 +32,31 @@ async function startHub(deafSeconds: number): Promise<{ hub: FeedHub; feed: Feed
   return { hub, feed };
 }
 
+/** Takes everything at once. Cursors of rings and the names of the words beside them go to `heard`. */
+function sinkFor(heard: string[]): FeedSink {
+  return {
+    ring: ({ data }) => heard.push(data.cursor),
+    control: ({ type }) => heard.push(type),
+    backlogBytes: () => 0,
+    takenBytes: () => 0,
+    moved: () => sleep(5),
+  };
+}
+
+function untilTestEnds(): AbortSignal {
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  return stop.signal;
+}
+
 describe('a process that does not hear the bell yet', () => {
   it('keeps a listener waiting, so that no ring falls between what it reads and what it hears', async () => {
     const { hub, feed } = await startHub(1);
     const heard: string[] = [];
-    const listener = {
-      ring: ({ data }: { data: { cursor: string } }) => heard.push(data.cursor),
-      control: ({ type }: { type: string }) => heard.push(type),
-    };
-    const attaching = hub.attach(listener, { after: '0-0' });
+    void hub.follow(sinkFor(heard), { after: '0-0' }, untilTestEnds());
     await sleep(300);
     await feed.ring({ ...job, cursor: '1-1' }, null);
-    await attaching;
+    await until(() => heard.includes('caught.up'), 'it has caught up');
     await feed.ring({ ...job, cursor: '1-2' }, null);
     await until(() => heard.includes('1-2'), 'the second ring is heard');
     expect(heard.filter((entry) => entry !== 'history.truncated')).toEqual(['1-1', 'caught.up', '1-2']);
@@ -50,8 +64,7 @@ describe('a process that does not hear the bell yet', () => {
 
   it('refuses a listener in the end, who may try again', async () => {
     const { hub } = await startHub(0);
-    const attaching = hub.attach({ ring: () => {}, control: () => {} }, {});
-    await expect(attaching).rejects.toMatchObject({
+    await expect(hub.follow(sinkFor([]), {}, untilTestEnds())).rejects.toMatchObject({
       problem: { code: 'redis_unavailable', retryable: true },
     });
   });

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
+import { FeedHub } from '../../src/api/fan-out/feed-hub.ts';
+import type { FeedSink } from '../../src/api/fan-out/feed-subscription.ts';
 import { Hub } from '../../src/api/fan-out/hub.ts';
 import { IncomingMessages } from '../../src/api/fan-out/incoming-messages.ts';
 import { JobReader } from '../../src/api/fan-out/job-reader.ts';
@@ -15,9 +17,10 @@ import type { Services } from '../../src/api/services.ts';
 import { limits } from '../../src/contract/limits.ts';
 import type { ServerMessage } from '../../src/contract/stream.ts';
 import { EventLog } from '../../src/store/event-log.ts';
+import { createFeed, type Feed, type RungJob } from '../../src/store/feed.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
-import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
-import { appendAs, createJob, endedDraft, outputDraft, startAttempt } from '../support/job.ts';
+import { connectRedis, type LogConnection, openLogConnection, redisAddress } from '../../src/store/redis.ts';
+import { appendAs, createJob, endedDraft, newJobId, outputDraft, startAttempt } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -81,7 +84,10 @@ describe('the messages of a socket', () => {
 describe('the subscriptions of a socket', () => {
   let connection: LogConnection;
   let subscriber: Redis;
+  let blocking: Redis;
   let hub: Hub;
+  let feed: Feed;
+  let feedHub: FeedHub;
   let log: EventLog;
   let services: Services;
   beforeAll(async () => {
@@ -96,17 +102,15 @@ describe('the subscriptions of a socket', () => {
       readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
       getJob: (job) => records.get(job),
     });
-    const logger = pino({ level: 'silent' });
-    services = {
-      logger,
-      log,
-      records,
-      hub,
-      sources: { hub, reader },
-      streams: new OpenStreams(),
-    } as unknown as Services;
+    blocking = new Redis({ ...redisAddress(url), maxRetriesPerRequest: null });
+    feed = createFeed(connection.redis);
+    feedHub = new FeedHub({ blocking, connection, feed });
+    const shared = { logger: pino({ level: 'silent' }), streams: new OpenStreams() };
+    services = { ...shared, log, records, hub, sources: { hub, reader }, feedHub } as unknown as Services;
   });
   afterAll(() => {
+    feedHub.close();
+    blocking.disconnect();
     hub.close();
     subscriber.disconnect();
     connection.close();
@@ -144,6 +148,124 @@ describe('the subscriptions of a socket', () => {
     await until(() => ended.size === jobs.length, 'every job came to its end');
     expect(bytesMax).toBeLessThan(limits.subscriberBytesMax + 256 * 1024);
     client.close();
+  });
+
+  /** A client, what it was told, and its session. `code` is 0 while it is open. */
+  async function open(own: Partial<Services> = {}) {
+    const { client, socket, raw } = await connect();
+    const session = new WebSocketSession({ ...services, ...own }, socket, {
+      actor: 'test',
+      session: null,
+      raw,
+    });
+    const told: string[] = [];
+    const state = { code: 0 };
+    client.on('message', (bytes: Buffer) => {
+      const message = JSON.parse(bytes.toString()) as ServerMessage;
+      told.push('type' in message ? message.type : message.op === 'event' ? message.event.type : message.op);
+    });
+    client.on('close', (code) => {
+      state.code = code;
+    });
+    onTestFinished(() => client.terminate());
+    return { client, socket, session, told, state };
+  }
+  const rung: Omit<RungJob, 'cursor'> = { id: newJobId(), type: 'command', tags: [], status: 'running' };
+  const ring = (cursor: string) => feed.ring({ ...rung, cursor }, null);
+
+  describe('and the bell, where what a job says fills the socket', () => {
+    /** A socket that follows a job and the bell, is not read, and has more than its bound waiting. */
+    async function openFull() {
+      const opened = await open();
+      const { client, socket, session, told } = opened;
+      const job = await createJob(log);
+      const identity = await startAttempt(log, job);
+      await session.handle({ op: 'feed', msg: 'f' });
+      await session.handle({ op: 'subscribe', job });
+      await until(() => told.filter((each) => each === 'caught.up').length === 2, 'both are live');
+      client.pause();
+      let pseq = 2;
+      const say = async (text: string, count: number) => {
+        await appendAs(log, job, {
+          identity,
+          firstPseq: pseq,
+          drafts: Array.from({ length: count }, () => outputDraft(text)),
+        });
+        pseq += count;
+      };
+      while (socket.bufferedAmount === 0) {
+        await say('x'.repeat(32 * 1024), 2);
+        await sleep(2); // for the announcement
+      }
+      // In JSON a control character takes six bytes, so this is two megabytes and more.
+      await say('\u0001'.repeat(32 * 1024), 12);
+      await until(() => socket.bufferedAmount > limits.subscriberBytesMax * 2, 'much waits');
+      return { ...opened, job };
+    }
+
+    /** The cursors that somebody hears who takes everything, behind us. */
+    function listen(): string[] {
+      const cursors: string[] = [];
+      const stop = new AbortController();
+      onTestFinished(() => stop.abort());
+      const outlet = { backlogBytes: () => 0, takenBytes: () => 0, moved: () => sleep(5) };
+      const sink: FeedSink = { ...outlet, ring: ({ data }) => cursors.push(data.cursor), control: () => {} };
+      void feedHub.follow(sink, {}, stop.signal);
+      return cursors;
+    }
+
+    it('stays open and is told that rings are missing once it reads again', async () => {
+      const { client, session, told, state } = await openFull();
+      const other = listen();
+      for (const cursor of ['1-1', '1-2']) await ring(cursor);
+      await until(() => other.includes('1-2'), 'another hears it');
+      await session.handle({ op: 'ping' });
+      client.resume();
+      await until(() => told.includes('history.truncated'), 'it is told');
+      expect(told.filter((each) => each === 'job.changed')).toEqual([]);
+      await ring('1-3');
+      await until(() => told.includes('job.changed'), 'the bell is heard again');
+      expect([told.includes('pong'), state.code]).toEqual([true, 0]);
+    });
+  });
+
+  it('end with a bell that is not taken for too long', async () => {
+    const { subscriberStallMs } = limits;
+    onTestFinished(() => void Object.assign(limits, { subscriberStallMs }));
+    Object.assign(limits, { subscriberStallMs: 100 });
+    const { client, socket, session, told, state } = await open();
+    await session.handle({ op: 'feed' });
+    await until(() => told.includes('caught.up'), 'the bell is heard');
+    client.pause();
+    while (socket.readyState === socket.OPEN) {
+      await Promise.all(Array.from({ length: 50 }, () => ring('9'.repeat(16_000))));
+      await sleep(20);
+    }
+    client.resume();
+    await until(() => state.code !== 0, 'the socket is closed');
+    expect(state.code).toBe(4290);
+  });
+
+  it('begin no bell where the client left before it was heard', async () => {
+    let hear = () => {};
+    const heard = new Promise<void>((resolve) => {
+      hear = resolve;
+    });
+    let ended: Promise<unknown> | null = null;
+    const late = {
+      untilHeard: () => heard,
+      follow: (...request: Parameters<FeedHub['follow']>) => {
+        ended = feedHub.follow(...request);
+        return ended;
+      },
+    };
+    const { client, socket, session } = await open({ feedHub: late as unknown as FeedHub });
+    const handled = session.handle({ op: 'feed' });
+    client.terminate();
+    await until(() => socket.readyState === socket.CLOSED, 'the client has left');
+    hear();
+    await handled;
+    expect(await ended).toBe('aborted');
   });
 });
 

@@ -3,13 +3,13 @@ import type { ControlFrame } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
 import type { Position } from '../../core/cursor.ts';
 import { decideDelivery, decideStart } from '../../core/merge.ts';
-import { isRedisAway } from '../../store/redis.ts';
 import type { Frames } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { Arrival, Hub, HubListener } from './hub.ts';
 import type { FramedPage, JobReader } from './job-reader.ts';
 import { keepsUp, type Outlet } from './keeps-up.ts';
 import type { Notice } from './notice.ts';
+import { untilRedisAnswers } from './until-redis-answers.ts';
 
 /** Where the frames of a subscriber go: an SSE response or a WebSocket. */
 export interface Sink extends Outlet {
@@ -218,24 +218,4 @@ class JobSubscription implements HubListener {
   #isOver(): boolean {
     return this.#state === 'ended';
   }
-}
-
-const retryReadMs = 250;
-
-/**
- * Waits for Redis where it is away, so that a reader keeps its connection meanwhile. null when aborted, also
- * where that came before the answer.
- * @throws what asking again would not mend, such as data that we cannot read
- */
-async function untilRedisAnswers<T>(action: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
-  while (!signal.aborted) {
-    try {
-      const answer = await action();
-      return signal.aborted ? null : answer;
-    } catch (error) {
-      if (!isRedisAway(error)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, retryReadMs));
-    }
-  }
-  return null;
 }

@@ -14,8 +14,10 @@ import { inputControl, sendControl } from '../send-control.ts';
 import type { Services } from '../services.ts';
 import { drained, takenBytes } from './drained.ts';
 import type { FeedRequest } from './feed-hub.ts';
+import type { FeedSink } from './feed-subscription.ts';
 import type { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
+import type { Outlet } from './keeps-up.ts';
 import type { Notice } from './notice.ts';
 import type { StreamEnd } from './open-streams.ts';
 import { followJob, type Sink } from './subscriber.ts';
@@ -27,17 +29,22 @@ import { followJob, type Sink } from './subscriber.ts';
 export class WebSocketSession {
   readonly #services: Services;
   readonly #socket: WebSocket;
-  readonly #line: Socket;
   readonly #actor: string;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #turns = new Gate(1);
-  #leaveFeed: (() => void) | null = null;
+  readonly #outlet: Outlet;
+  #feed: AbortController | null = null;
+  #unreadAnswersBytes = 0;
   #closed = false;
 
   constructor(services: Services, socket: WebSocket, { actor, session, raw }: Opener) {
     this.#services = services;
     this.#socket = socket;
-    this.#line = raw.socket;
+    this.#outlet = {
+      backlogBytes: () => socket.bufferedAmount,
+      takenBytes: () => takenBytes(raw.socket),
+      moved: () => drained(raw.socket),
+    };
     this.#actor = actor;
     const forget = services.streams.add({ session, close: (end) => this.#end(end) });
     const heartbeat = setInterval(() => socket.ping(), limits.heartbeatMs);
@@ -51,10 +58,10 @@ export class WebSocketSession {
 
   async handle(message: ClientMessage): Promise<void> {
     if (this.#closed) return; // sent before its sender heard of the end
-    if (message.op === 'ping') return this.#send({ op: 'pong' });
+    if (message.op === 'ping') return this.#answer({ op: 'pong' });
     try {
       await this.#perform(message);
-      if (message.msg !== undefined) this.#send({ op: 'ack', msg: message.msg });
+      if (message.msg !== undefined) this.#answer({ op: 'ack', msg: message.msg });
     } catch (error) {
       this.#refuse(redisProblem(error).problem, message.msg);
     }
@@ -88,7 +95,7 @@ export class WebSocketSession {
   #stop(): void {
     this.#closed = true;
     for (const { stop } of this.#subscriptions.values()) stop.abort();
-    this.#leaveFeed?.();
+    this.#feed?.abort();
   }
 
   async #perform(message: Exclude<ClientMessage, { op: 'ping' }>): Promise<void> {
@@ -164,48 +171,66 @@ export class WebSocketSession {
 
   #sinkFor(job: string): Sink {
     return {
+      ...this.#outlet,
       turns: this.#turns,
       events: (frames: Frames) => {
         for (const text of frames.webSocket) this.#sendText(text);
       },
       control: ({ type, data }: ControlFrame) => this.#send({ op: 'control', type, job, data }),
       notice: (notice: Notice) => this.#sendText(notice.webSocket),
-      backlogBytes: () => this.#socket.bufferedAmount,
-      takenBytes: () => takenBytes(this.#line),
-      moved: () => drained(this.#line),
     };
   }
 
+  /** Takes the place of the one before. */
   async #followFeed(request: FeedRequest): Promise<void> {
     if (request.after !== undefined) parsePosition(request.after);
-    this.#leaveFeed?.();
-    this.#leaveFeed = await this.#services.feedHub.attach(
-      {
-        ring: (event) => {
-          if (this.#socket.bufferedAmount > limits.subscriberBytesMax) {
-            this.#close('slowConsumer', 'resume the feed and fetch the list again');
-          } else this.#send({ op: 'event', event });
-        },
-        control: ({ type, data }) => this.#send({ op: 'control', type, data }),
-      },
-      request,
-    );
-    if (this.#closed) this.#leaveFeed();
+    await this.#services.feedHub.untilHeard();
+    this.#feed?.abort();
+    this.#feed = new AbortController();
+    if (this.#closed) this.#feed.abort();
+    void this.#hear(request, this.#feed.signal);
+  }
+
+  async #hear(request: FeedRequest, signal: AbortSignal): Promise<void> {
+    const { feedHub, logger } = this.#services;
+    const sink: FeedSink = {
+      ...this.#outlet,
+      ring: (event) => this.#send({ op: 'event', event }),
+      // Who asks for the bell again and again is told each time that it has caught up.
+      control: ({ type, data }) => this.#answer({ op: 'control', type, data }),
+    };
+    try {
+      const end = await feedHub.follow(sink, request, signal);
+      if (end === 'slow') this.#close('slowConsumer', 'resume the feed and fetch the list again');
+    } catch (error) {
+      logger.error({ err: error }, 'the bell cannot be caught up; its subscription ends');
+      if (!signal.aborted) this.#send({ op: 'nack', problem: redisProblem(error).problem });
+    }
   }
 
   #refuse(problem: Problem, msg: string | undefined): void {
-    this.#send({ op: 'nack', ...(msg === undefined ? {} : { msg }), problem });
+    this.#answer({ op: 'nack', ...(msg === undefined ? {} : { msg }), problem });
+  }
+
+  /** Answers are not held back like events, so who only sends and never reads is cut off. */
+  #answer(message: ServerMessage): void {
+    const text = JSON.stringify(message);
+    const bytes = Buffer.byteLength(text);
+    this.#unreadAnswersBytes += bytes;
+    if (this.#unreadAnswersBytes > limits.subscriberBytesMax) this.#socket.terminate();
+    else
+      this.#sendText(text, () => {
+        this.#unreadAnswersBytes -= bytes;
+      });
   }
 
   #send(message: ServerMessage): void {
-    // Answers are not held back like events, so who only sends and never reads is cut off.
-    if (this.#socket.bufferedAmount > limits.subscriberBytesMax * 2) this.#socket.terminate();
-    else this.#sendText(JSON.stringify(message));
+    this.#sendText(JSON.stringify(message));
   }
 
-  /** Bytes are UTF-8. */
-  #sendText(text: string | Buffer): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text, { binary: false });
+  /** Bytes are UTF-8. `onTaken` is called when the network has it. */
+  #sendText(text: string | Buffer, onTaken?: () => void): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text, { binary: false }, onTaken);
   }
 }
 

@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { EventsQuery, FeedQuery, JobParams, ResumeHeaders } from '../../contract/http.ts';
-import { limits } from '../../contract/limits.ts';
 import { Problem } from '../../contract/problem.ts';
 import { EventPage } from '../../contract/stream.ts';
 import type { Position } from '../../core/cursor.ts';
 import { prefersStream } from '../../core/prefers-stream.ts';
 import { readEventPage } from '../event-page.ts';
-import type { FeedRequest, FeedSink } from '../fan-out/feed-hub.ts';
+import type { FeedRequest } from '../fan-out/feed-hub.ts';
+import type { FeedSink } from '../fan-out/feed-subscription.ts';
 import { openStream } from '../fan-out/open-stream.ts';
 import type { SseStream } from '../fan-out/sse.ts';
 import { followJob } from '../fan-out/subscriber.ts';
@@ -51,7 +51,6 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
         if (head === null) throw jobNotFound(id);
         if (head.done && after?.epoch === head.epoch && after.seq === head.seq)
           return reply.code(204).send(null);
-        // Fastify need not wait for the end: what it keeps of a request is then let go of.
         void streamJob(services, openStream(services.streams, request, reply), { job: id, after });
         return reply;
       },
@@ -74,13 +73,14 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
         const { after: start, ...filter } = request.query;
         const after = readCursorText(request, start);
         if (after !== undefined) parsePosition(after);
-        await streamFeed(services, request, reply, { ...filter, after });
+        void streamFeed(services, openStream(services.streams, request, reply), { ...filter, after });
         return reply;
       },
     );
   };
 }
 
+/** Not to be awaited by a handler: Fastify then lets go of what it keeps of the request. */
 async function streamJob(
   services: Services,
   stream: SseStream,
@@ -96,6 +96,25 @@ async function streamJob(
   }
 }
 
+/** As `streamJob`. */
+async function streamFeed(services: Services, stream: SseStream, request: FeedRequest): Promise<void> {
+  const sink: FeedSink = {
+    ring: (event) => stream.raw(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`),
+    control: (frame) => stream.control(frame),
+    backlogBytes: () => stream.backlogBytes(),
+    takenBytes: () => stream.takenBytes(),
+    moved: () => stream.moved(),
+  };
+  try {
+    const end = await services.feedHub.follow(sink, request, stream.signal);
+    if (end === 'slow') letGo(stream);
+  } catch (error) {
+    services.logger.warn({ err: error }, 'a feed could not be caught up; its reader will reconnect');
+  } finally {
+    stream.end();
+  }
+}
+
 /** Ends the stream of a reader that does not read, whether it takes the goodbye or not. */
 function letGo(stream: SseStream): void {
   stream.control({ type: 'slow.consumer', data: {} });
@@ -104,35 +123,6 @@ function letGo(stream: SseStream): void {
 }
 
 const slowGraceMs = 1000;
-
-async function streamFeed(
-  services: Services,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  feedRequest: FeedRequest,
-): Promise<void> {
-  const stream = openStream(services.streams, request, reply);
-  const { signal } = stream;
-  let isLetGo = false;
-  const sink: FeedSink = {
-    // A list refetches when it was cut off, so a reader that stops reading is let go rather than fed.
-    ring: (event) => {
-      if (isLetGo) return;
-      isLetGo = stream.backlogBytes() > limits.subscriberBytesMax;
-      if (isLetGo) letGo(stream);
-      else stream.raw(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
-    },
-    control: (frame) => stream.control(frame),
-  };
-  try {
-    const detach = await services.feedHub.attach(sink, feedRequest);
-    if (signal.aborted) detach();
-    else signal.addEventListener('abort', detach);
-  } catch (error) {
-    services.logger.warn({ err: error }, 'a feed could not be caught up; its reader will reconnect');
-    stream.end();
-  }
-}
 
 function wantsStream(request: FastifyRequest): boolean {
   return prefersStream(request.headers.accept);
