@@ -55,7 +55,10 @@ export function createFeed(redis: Redis) {
 const noId = '0-0';
 
 export interface FeedFollower {
-  /** Nothing that is rung behind this place will be missed in silence. Called once, and first. */
+  /**
+   * Nothing that is rung behind this place will be missed in silence, but for what was in a feed that was emptied and
+   * rang again before we looked. Called once, and first.
+   */
   onPlace(id: string): void;
   onRings(rings: Ring[]): void;
   /**
