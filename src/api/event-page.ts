@@ -16,30 +16,42 @@ export interface PageRequest {
   waitMs: number;
 }
 
-/** One page of a job's log; waits for news where the reader has everything and the job goes on. */
+/**
+ * One page of a job's log; waits for news where the reader has everything and the job goes on. Nothing is subscribed
+ * to for a job that does not exist, or a page that is there.
+ * @throws ProblemError job_not_found
+ */
 export async function readEventPage(
   services: Services,
   job: string,
   request: PageRequest,
 ): Promise<EventPage> {
+  const page = await readOnce(services, job, request);
+  return saysSomething(page) || request.waitMs <= 0 ? page : waitForNews(services, job, request);
+}
+
+async function waitForNews(services: Services, job: string, request: PageRequest): Promise<EventPage> {
   let news = () => {};
-  const attachment =
-    request.waitMs > 0 ? services.hub.attach(job, { onArrival: () => news(), onDoubt: () => news() }) : null;
+  const attachment = services.hub.attach(job, { onArrival: () => news(), onDoubt: () => news() });
   const waiting = patience(request.waitMs, services.draining);
   try {
-    await Promise.race([attachment?.subscribed, waiting.over]);
+    await Promise.race([attachment.subscribed, waiting.over]);
     for (;;) {
       const changed = new Promise<void>((resolve) => {
         news = resolve;
       });
       const page = await readOnce(services, job, request);
-      if (page.events.length > 0 || page.notices.length > 0 || page.ended || waiting.isOver()) return page;
+      if (saysSomething(page) || waiting.isOver()) return page;
       await Promise.race([changed, waiting.over]);
     }
   } finally {
     waiting.end();
-    attachment?.detach();
+    attachment.detach();
   }
+}
+
+function saysSomething({ events, notices, ended }: EventPage): boolean {
+  return events.length > 0 || notices.length > 0 || ended;
 }
 
 async function readOnce(services: Services, job: string, { after, limit }: PageRequest): Promise<EventPage> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Frames } from '../../src/api/fan-out/frames.ts';
 import { Gate } from '../../src/api/fan-out/gate.ts';
 import { Hub } from '../../src/api/fan-out/hub.ts';
@@ -10,6 +10,7 @@ import { followJob, type Sink, type SubscriberSources } from '../../src/api/fan-
 import { limits } from '../../src/contract/limits.ts';
 import { EventLog } from '../../src/store/event-log.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
+import { jobKeys } from '../../src/store/keys.ts';
 import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
 import { appendAs, createJob, endedDraft, outputDraft, startAttempt } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
@@ -128,6 +129,18 @@ describe('a reader that joins', () => {
     expect(sink.seqs).toEqual(numbersTo(count));
     stop.abort();
     expect(await following).toBe('aborted');
+  });
+});
+
+describe('a reader that has left before', () => {
+  it('is neither listened for nor read for', async () => {
+    const job = await createJob(log);
+    const sink = new TestSink();
+    const signal = AbortSignal.abort();
+    const read = vi.fn(sources.read);
+    expect(await followJob({ ...sources, read }, { job, after: null, sink, signal })).toBe('aborted');
+    expect(await connection.redis.pubsub('CHANNELS', jobKeys(job).announcements)).toEqual([]);
+    expect([read.mock.calls, sink.seqs]).toEqual([[], []]);
   });
 });
 

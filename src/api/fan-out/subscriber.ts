@@ -76,6 +76,7 @@ class JobSubscription implements HubListener {
 
   async run(): Promise<SubscriptionEnd> {
     const { job, sink, signal } = this.#request;
+    if (signal.aborted) return 'aborted';
     const attachment = this.#sources.hub.attach(job, this);
     const stop = () => {
       attachment.detach();
