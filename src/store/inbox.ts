@@ -4,6 +4,7 @@ import { limits } from '../contract/limits.ts';
 import { jobKeys } from './keys.ts';
 import type { SendAnswer } from './ports.ts';
 import { type LogConnection, loadScript, runScript } from './redis.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 /** A message as the worker reads it. `attempt` is the one that ran when it was sent. */
 export interface InboxEntry {
@@ -70,11 +71,12 @@ export function createInbox(connection: LogConnection) {
 /** Why a worker is woken: something is in the inbox, or the job was cancelled. */
 export type WakeReason = 'inbox' | 'cancel';
 
-/** Listens for wake-ups of the jobs a worker runs, over one connection. */
+/** Listens for wake-ups of the jobs a worker runs, over one connection. One may be missed while that is away. */
 export type WakeListener = ReturnType<typeof createWakeListener>;
 
 export function createWakeListener(subscriber: Redis) {
   const listeners = new Map<string, Set<(reason: WakeReason) => void>>();
+  const subscriptions = new Subscriptions(subscriber);
   subscriber.on('message', (channel: string, message: string) => {
     for (const listener of listeners.get(channel) ?? []) listener(message === 'cancel' ? 'cancel' : 'inbox');
   });
@@ -83,13 +85,13 @@ export function createWakeListener(subscriber: Redis) {
   function listen(job: string, listener: (reason: WakeReason) => void): () => void {
     const channel = jobKeys(job).wake;
     const ofJob = listeners.get(channel) ?? new Set();
-    if (ofJob.size === 0) subscriber.subscribe(channel).catch(() => {}); // the worker also looks by itself
+    void subscriptions.add(channel); // the worker also looks by itself
     listeners.set(channel, ofJob.add(listener));
     return () => {
       ofJob.delete(listener);
       if (ofJob.size > 0 || listeners.get(channel) !== ofJob) return;
       listeners.delete(channel);
-      subscriber.unsubscribe(channel).catch(() => {});
+      subscriptions.remove(channel);
     };
   }
   return { listen };

@@ -9,7 +9,9 @@ import { keys } from './keys.ts';
  * What a connection is for decides how it treats a lost server:
  * - `log`: nothing is queued or sent again by the library, because a command that names the run id of
  *   the old server must not reach the new one. Callers hear of the loss at once and decide.
- * - `subscriber`: only subscriptions, which are renewed by themselves.
+ * - `subscriber`: only subscriptions. A request without an answer is sent again on the next connection; what
+ *   was confirmed on the last is renewed by `Subscriptions` (`subscriptions.ts`), because the library's own
+ *   renewal ends the process when the connection is closed in the middle of it.
  * - `blocking`: waits on the server side, a few seconds at a time.
  *
  * A connection may be dead without anybody being told (a machine lost its power, a router forgot it). So
@@ -72,7 +74,7 @@ export function connectRedis(url: string, role: RedisRole): Redis {
         commandTimeout: commandTimeoutMs,
       });
     case 'subscriber':
-      return proveRegularly(new Redis({ ...shared, autoResubscribe: true, maxRetriesPerRequest: null }));
+      return proveRegularly(new Redis({ ...shared, autoResubscribe: false, maxRetriesPerRequest: null }));
     case 'blocking':
       return new Redis({ ...shared, ...reconnectingBlocking, maxRetriesPerRequest: null });
   }
@@ -80,8 +82,12 @@ export function connectRedis(url: string, role: RedisRole): Redis {
 
 /** Asks for a sign of life, so that silence tells a dead connection from a quiet one. */
 function proveRegularly(redis: Redis): Redis {
-  const timer = setInterval(() => {
-    if (redis.status === 'ready') redis.ping().catch(() => {}); // whoever is not answered is cut off
+  let isAsked = false;
+  const timer = setInterval(async () => {
+    if (redis.status !== 'ready' || isAsked) return; // one without an answer is sent again by the library
+    isAsked = true;
+    await redis.ping().catch(() => {}); // whoever is not answered is cut off
+    isAsked = false;
   }, limits.redisProofMs);
   timer.unref();
   redis.on('end', () => clearInterval(timer));

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, it, type TestContext } from 'vitest';
 import { connectRedis, openLogConnection } from '../../src/store/redis.ts';
+import { Subscriptions } from '../../src/store/subscriptions.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -44,7 +45,7 @@ describe.concurrent('a connection to Redis that is dead without anybody having b
     const heard: string[] = [];
     subscriber.on('message', (_, message: string) => heard.push(message));
     subscriber.on('error', () => {}); // it says so
-    await subscriber.subscribe('news');
+    await new Subscriptions(subscriber).add('news');
     proxy.stall();
     await until(async () => {
       await direct.publish('news', 'again');

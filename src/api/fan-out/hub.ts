@@ -3,6 +3,7 @@ import { limits } from '../../contract/limits.ts';
 import type { Position } from '../../core/cursor.ts';
 import { parseAnnouncement } from '../../store/event-log.ts';
 import { jobKeys } from '../../store/keys.ts';
+import { Subscriptions } from '../../store/subscriptions.ts';
 import { Frames } from './frames.ts';
 
 /** Fresh events of one job, encoded once for all who hear of them. */
@@ -27,9 +28,9 @@ export interface Attachment {
 type PositionOf = (job: string) => Promise<Position | null>;
 
 interface Channel {
+  readonly name: string;
   readonly job: string;
   readonly listeners: Set<HubListener>;
-  subscribed: Promise<void>;
   heard: Position | null;
   /** Arrivals since the last look at the log. */
   active: boolean;
@@ -47,6 +48,7 @@ interface Channel {
  */
 export class Hub {
   readonly #subscriber: Redis;
+  readonly #subscriptions: Subscriptions;
   readonly #positionOf: PositionOf;
   readonly #channels = new Map<string, Channel>();
   #checking: NodeJS.Timeout | undefined;
@@ -54,14 +56,13 @@ export class Hub {
   constructor(subscriber: Redis, positionOf: PositionOf) {
     this.#subscriber = subscriber;
     this.#positionOf = positionOf;
+    this.#subscriptions = new Subscriptions(subscriber, (name) => {
+      const channel = this.#channels.get(name);
+      if (channel) doubt(channel);
+    });
     subscriber.on('message', (name: string, message: string) => {
       const channel = this.#channels.get(name);
       if (channel) announce(channel, message);
-    });
-    subscriber.on('ready', () => {
-      for (const [name, channel] of this.#channels) {
-        channel.subscribed = this.#subscribe(name).then(() => doubt(channel));
-      }
     });
     this.#checkLater();
   }
@@ -72,19 +73,19 @@ export class Hub {
     clearTimeout(channel.linger);
     channel.listeners.add(listener);
     return {
-      subscribed: channel.subscribed,
+      subscribed: this.#subscriptions.add(name),
       detach: () => {
         const wasThere = channel.listeners.delete(listener);
-        if (wasThere && channel.listeners.size === 0) this.#leaveLater(name, channel);
+        if (wasThere && channel.listeners.size === 0) this.#leaveLater(channel);
       },
     };
   }
 
   #open(name: string, job: string): Channel {
     const channel: Channel = {
+      name,
       job,
       listeners: new Set(),
-      subscribed: this.#subscribe(name),
       heard: null,
       active: false,
       behindBefore: false,
@@ -94,16 +95,11 @@ export class Hub {
     return channel;
   }
 
-  // A subscription that fails with the connection is made again at the next `ready`.
-  async #subscribe(name: string): Promise<void> {
-    await this.#subscriber.subscribe(name).catch(() => {});
-  }
-
-  #leaveLater(name: string, channel: Channel): void {
+  #leaveLater(channel: Channel): void {
     clearTimeout(channel.linger);
     channel.linger = setTimeout(() => {
-      this.#channels.delete(name);
-      this.#subscriber.unsubscribe(name).catch(() => {});
+      this.#channels.delete(channel.name);
+      this.#subscriptions.remove(channel.name);
     }, limits.hubLingerMs);
     channel.linger.unref();
   }
@@ -122,6 +118,7 @@ export class Hub {
       ({ active, listeners }) => !active && listeners.size > 0,
     );
     for (const channel of this.#channels.values()) channel.active = false;
+    this.#subscriptions.renewLost();
     let isDeaf = false;
     for (let from = 0; from < quiet.length; from += limits.hubChecksAtOnce) {
       const some = quiet.slice(from, from + limits.hubChecksAtOnce);
@@ -139,6 +136,7 @@ export class Hub {
     this.#checking = undefined;
     for (const { linger } of this.#channels.values()) clearTimeout(linger);
     this.#channels.clear();
+    this.#subscriptions.close();
   }
 }
 

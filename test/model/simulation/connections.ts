@@ -1,6 +1,7 @@
 /**
  * The connections of a process to Redis, as the library makes them (`src/store/redis.ts`): one for commands,
- * which queues nothing and sends nothing twice, and one for subscriptions, which renews them by itself.
+ * which queues nothing and sends nothing twice, and one for subscriptions, which sends again what was not
+ * answered and renews nothing by itself.
  */
 import type { Redis } from 'ioredis';
 import type { LogConnection } from '../../../src/store/redis.ts';
@@ -203,9 +204,11 @@ interface Loss {
 /** A connection for subscriptions: what the hub uses of one. */
 export class SimulatedSubscriber implements ServerLink {
   readonly #server: Server;
+  /** Asked for, and not given up since. */
   readonly #wanted = new Set<string>();
   readonly #onMessage: ((channel: string, message: string) => void)[] = [];
   readonly #onReady: (() => void)[] = [];
+  readonly #onClose: (() => void)[] = [];
   #pending: { channel: string; resolve: () => void }[] = [];
   /** The channels that the server knows of this life of the connection; null while there is none. */
   #live: { channels: Set<string>; deaf: boolean; queue: (() => void)[] } | null = null;
@@ -224,9 +227,9 @@ export class SimulatedSubscriber implements ServerLink {
     this.#reconnect(0);
   }
 
-  on(event: 'message' | 'ready', listener: (channel: string, message: string) => void): void {
+  on(event: 'message' | 'ready' | 'close', listener: (channel: string, message: string) => void): void {
     if (event === 'message') this.#onMessage.push(listener);
-    else this.#onReady.push(listener as () => void);
+    else (event === 'ready' ? this.#onReady : this.#onClose).push(listener as () => void);
   }
 
   subscribe(channel: string): Promise<void> {
@@ -248,13 +251,17 @@ export class SimulatedSubscriber implements ServerLink {
     this.lose();
   }
 
-  /** `readyAfterMs`: how long after the renewal the hub is told of it. */
+  /** `readyAfterMs`: how long after the connection is there the hub is told of it. */
   lose({ heard = false, awayMs = reconnectMs, readyAfterMs = 0 }: Loss = {}): void {
     const live = this.#live;
     if (live === null) return;
     this.#live = null;
     if (heard) for (const deliver of live.queue) deliver();
     live.queue.length = 0;
+    // What was delivered is dealt with before the hub is told.
+    setTimeout(() => {
+      for (const listener of this.#onClose) listener();
+    }, 0);
     this.#reconnect(awayMs, readyAfterMs);
   }
 
@@ -288,9 +295,8 @@ export class SimulatedSubscriber implements ServerLink {
       this.#live = { channels: new Set(), deaf: false, queue: [] };
       this.#lastAt = 0;
       for (const request of this.#pending) this.#ask(request);
-      // What the library renews may be heard before the hub knows, or only after what the hub asks for itself.
+      // What was not answered is sent again at once, and may be heard before the hub knows of the connection.
       if (readyAfterMs === 0) this.#beReady();
-      for (const channel of this.#wanted) this.#ask({ channel, resolve: () => {} });
       const live = this.#live;
       if (readyAfterMs > 0)
         setTimeout(() => {
