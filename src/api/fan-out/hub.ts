@@ -3,6 +3,7 @@ import { limits } from '../../contract/limits.ts';
 import type { Position } from '../../core/cursor.ts';
 import { parseAnnouncement } from '../../store/event-log.ts';
 import { jobKeys } from '../../store/keys.ts';
+import { isRedisAway } from '../../store/redis.ts';
 import { Subscriptions } from '../../store/subscriptions.ts';
 import { Frames } from './frames.ts';
 
@@ -43,7 +44,7 @@ interface Channel {
  *
  * Pub/sub has no memory, so the hub promises only this: after `subscribed`, each announcement is passed
  * on, or `onDoubt` is called. Doubt arises when the connection was away, and when a look at the log
- * finds a quiet job further than we have heard; the second time in a row the connection itself is
+ * finds a quiet job further than we have heard, or cannot find it; the second time in a row the connection itself is
  * suspected and made anew (a subscriber left on a demoted master looks healthy for ever).
  */
 export class Hub {
@@ -122,11 +123,16 @@ export class Hub {
     let isDeaf = false;
     for (let from = 0; from < quiet.length; from += limits.hubChecksAtOnce) {
       const some = quiet.slice(from, from + limits.hubChecksAtOnce);
-      const positions = await Promise.all(some.map(({ job }) => this.#positionOf(job))).catch(() => null);
-      if (positions === null) return; // Redis is away; everything is doubted when it is back
-      some.forEach((channel, index) => {
-        if (compare(channel, positions[index] ?? null) === 'behind again') isDeaf = true;
-      });
+      const looks = await Promise.allSettled(some.map(({ job }) => this.#positionOf(job)));
+      // Everything is doubted when Redis is back.
+      if (looks.some((look) => look.status === 'rejected' && isRedisAway(look.reason))) return;
+      for (const [index, look] of looks.entries()) {
+        const channel = some[index];
+        if (channel === undefined) continue;
+        if (look.status === 'rejected')
+          doubt(channel); // whoever reads it is told why it cannot be read
+        else if (compare(channel, look.value) === 'behind again') isDeaf = true;
+      }
     }
     if (isDeaf) this.#subscriber.disconnect(true);
   }
