@@ -144,6 +144,78 @@ describe('a look at the log of a quiet job', () => {
   });
 });
 
+describe('the connection that hears of events', () => {
+  it('is made anew when events were missed twice and nothing was heard between, however long it was quiet', async () => {
+    const { job, say } = await speaker();
+    const { listen, looks, counts, subscriber } = await openHub();
+    const told = await listen(job);
+    await until(() => told.doubts === 1, 'it is known where the log is');
+    await subscriber.unsubscribe(jobKeys(job).announcements); // behind the back of the hub
+    await say();
+    await until(() => told.doubts === 2, 'it is noticed');
+    await looks(10);
+    expect(counts.closed).toBe(0);
+    await say();
+    await until(() => counts.closed === 1, 'the connection is given up');
+    await until(() => told.doubts >= 4, 'all is doubted on the new one');
+    await say();
+    await until(() => told.arrivals === 1, 'events are heard again');
+  });
+
+  it('is kept when something was heard between, of whatever job', async () => {
+    const [quiet, other] = [await speaker(), await speaker()];
+    const { listen, looks, counts } = await openHub();
+    const [told, toldOfOther] = [await listen(quiet.job), await listen(other.job)];
+    await until(() => told.doubts === 1, 'it is known where the log is');
+    for (let missed = 2; missed <= 4; missed += 1) {
+      await quiet.sayInSilence();
+      await until(() => told.doubts === missed, 'it is noticed');
+      await looks(4);
+      await other.say();
+      await until(() => toldOfOther.arrivals === missed - 1, 'the other is heard');
+    }
+    await looks(4);
+    expect(counts.closed).toBe(0);
+  });
+
+  it('is kept when the one before it missed something as well, and in the gap between', async () => {
+    const lookMs = limits.hubCheckMs;
+    onTestFinished(() => void Object.assign(limits, { hubCheckMs: lookMs }));
+    Object.assign(limits, { hubCheckMs: 5 * lookMs }); // longer than the gap
+    const { job, say, sayInSilence } = await speaker();
+    const { listen, looks, counts, subscriber } = await openHub();
+    const told = await listen(job);
+    await until(() => told.doubts === 1, 'it is known where the log is');
+    for (let lost = 1; lost <= 2; lost += 1) {
+      await sayInSilence();
+      await looks(4); // at the third it would be given up
+      expect(counts.closed).toBe(lost - 1);
+      const before = told.doubts;
+      const saidInGap = new Promise<void>((resolve) => {
+        subscriber.once('close', () => say().then(resolve));
+      });
+      subscriber.disconnect(true);
+      await saidInGap;
+      await until(() => told.doubts > before, 'all is doubted');
+      await looks(4);
+      expect([told.arrivals, counts.closed]).toEqual([0, lost]);
+    }
+  });
+
+  it('is kept when jobs were removed, which is not announced', async () => {
+    const jobs = [await speaker(), await speaker()];
+    const { listen, looks, counts } = await openHub();
+    for (const { job } of jobs) {
+      const told = await listen(job);
+      await until(() => told.doubts === 1, 'it is known where the log is');
+      await direct.del(jobKeys(job).state);
+      await until(() => told.doubts > 1, 'it is noticed');
+    }
+    await looks(6);
+    expect(counts.closed).toBe(0);
+  });
+});
+
 describe('the subscription of a job', () => {
   afterEach(() => vi.useRealTimers());
 

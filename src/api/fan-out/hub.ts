@@ -32,10 +32,12 @@ interface Channel {
   readonly name: string;
   readonly job: string;
   readonly listeners: Set<HubListener>;
+  /** Where the log was when it was last heard of, or looked at. */
   heard: Position | null;
+  /** The subscription stood at that time: where the log leaves `heard` in silence, something was missed. */
+  isFollowed: boolean;
   /** Arrivals since the last look at the log. */
   active: boolean;
-  behindBefore: boolean;
   linger: NodeJS.Timeout | undefined;
 }
 
@@ -44,14 +46,23 @@ interface Channel {
  *
  * Pub/sub has no memory, so the hub promises only this: after `subscribed`, each announcement is passed
  * on, or `onDoubt` is called. Doubt arises when the connection was away, and when a look at the log
- * finds a quiet job further than we have heard, or cannot find it; the second time in a row the connection itself is
- * suspected and made anew (a subscriber left on a demoted master looks healthy for ever).
+ * finds a quiet job elsewhere than we have heard, or cannot find it.
+ *
+ * A connection may be deaf though it looks healthy (a subscriber left on a demoted master). It is suspected,
+ * and made anew, when two looks have found that a log went on in silence and nothing at all was heard since
+ * the first of them, of any job, until the look after the second: news may be on their way. Only hearing
+ * clears it. A look that finds nothing missed does not, because after a doubt we know where the log is
+ * without having heard it, and a deaf connection to a quiet job looks just so. What a lost connection
+ * missed says nothing of the next, so each begins unsuspected.
  */
 export class Hub {
   readonly #subscriber: Redis;
   readonly #subscriptions: Subscriptions;
   readonly #positionOf: PositionOf;
   readonly #channels = new Map<string, Channel>();
+  #look = 0;
+  /** The looks that have found something missed, while nothing was heard since. */
+  readonly #missedIn = new Set<number>();
   #checking: NodeJS.Timeout | undefined;
 
   constructor(subscriber: Redis, positionOf: PositionOf) {
@@ -59,12 +70,16 @@ export class Hub {
     this.#positionOf = positionOf;
     this.#subscriptions = new Subscriptions(subscriber, (name) => {
       const channel = this.#channels.get(name);
-      if (channel) doubt(channel);
+      if (!channel) return;
+      channel.isFollowed = false;
+      doubt(channel);
     });
     subscriber.on('message', (name: string, message: string) => {
+      this.#missedIn.clear();
       const channel = this.#channels.get(name);
       if (channel) announce(channel, message);
     });
+    subscriber.on('ready', () => this.#missedIn.clear());
     this.#checkLater();
   }
 
@@ -88,8 +103,8 @@ export class Hub {
       job,
       listeners: new Set(),
       heard: null,
+      isFollowed: false,
       active: false,
-      behindBefore: false,
       linger: undefined,
     };
     this.#channels.set(name, channel);
@@ -119,8 +134,12 @@ export class Hub {
       ({ active, listeners }) => !active && listeners.size > 0,
     );
     for (const channel of this.#channels.values()) channel.active = false;
+    this.#look += 1;
+    if (this.#missedIn.size > 1) {
+      this.#missedIn.clear(); // until the next connection is there
+      this.#subscriber.disconnect(true);
+    }
     this.#subscriptions.renewLost();
-    let isDeaf = false;
     for (let from = 0; from < quiet.length; from += limits.hubChecksAtOnce) {
       const some = quiet.slice(from, from + limits.hubChecksAtOnce);
       const looks = await Promise.allSettled(some.map(({ job }) => this.#positionOf(job)));
@@ -131,10 +150,22 @@ export class Hub {
         if (channel === undefined) continue;
         if (look.status === 'rejected')
           doubt(channel); // whoever reads it is told why it cannot be read
-        else if (compare(channel, look.value) === 'behind again') isDeaf = true;
+        else this.#compare(channel, look.value);
       }
     }
-    if (isDeaf) this.#subscriber.disconnect(true);
+  }
+
+  /** Compares what was heard of a quiet job with where its log is, and raises doubt where they differ. */
+  #compare(channel: Channel, position: Position | null): void {
+    if (channel.active) return; // the news came meanwhile
+    const { heard, isFollowed } = channel;
+    const isStanding = this.#subscriptions.isStanding(channel.name);
+    channel.heard = position;
+    channel.isFollowed = isStanding;
+    if (position !== null && heard?.epoch === position.epoch && heard.seq === position.seq) return;
+    // A job that is gone went without a word.
+    if (isStanding && isFollowed && heard !== null && position !== null) this.#missedIn.add(this.#look);
+    doubt(channel);
   }
 
   close(): void {
@@ -151,22 +182,10 @@ function announce(channel: Channel, message: string): void {
   const last = entries.at(-1);
   if (!last) return;
   channel.heard = { epoch, seq: last.seq };
+  channel.isFollowed = true;
   channel.active = true;
-  channel.behindBefore = false;
   const arrival = { frames: new Frames(epoch, entries), bytes: message.length };
   for (const listener of channel.listeners) listener.onArrival(arrival);
-}
-
-/** Compares what was heard of a quiet job with where its log is, and raises doubt where they differ. */
-function compare(channel: Channel, position: Position | null): 'level' | 'behind' | 'behind again' {
-  const { heard } = channel;
-  if (channel.active) return 'level'; // the news came meanwhile
-  if (position !== null && heard?.epoch === position.epoch && heard.seq === position.seq) return 'level';
-  const again = heard !== null && channel.behindBefore;
-  channel.behindBefore = heard !== null;
-  channel.heard = position;
-  doubt(channel);
-  return again ? 'behind again' : 'behind';
 }
 
 function doubt(channel: Channel): void {

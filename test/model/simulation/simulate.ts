@@ -26,8 +26,8 @@ const goodRoad: Road = { cutAfterBytes: null, silently: false, pieces: [4096] };
 const calmMsMax = 300_000;
 /** Longer than the pauses after which somebody tries again, shorter than the rounds of the hub. */
 const quietMs = 1500;
-/** In the first the hub learns where the log is, in two more it suspects the connection. */
-const healingRounds = 5;
+/** In the first the hub learns where the log is, in two more it suspects the connection, in one more it is sure. */
+const healingRounds = 6;
 
 /**
  * What is wrong with how the scenario went; nothing where all promises were kept. What was met on the way
