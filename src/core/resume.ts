@@ -6,14 +6,16 @@ import { isLater, type Position, parseCursor } from './cursor.ts';
  *
  * Within an epoch an event is new when it is behind the position. A reset forgets the position, since the
  * log is sent again from its start under other ids; what was had before is then known by its key, of which
- * the newest are remembered: as many as a log keeps, and so can send again.
+ * the newest are remembered: at least as many as a log keeps, and so can send again, and at most twice that.
  *
  * Always true: `take` answers true once for a key, and resuming at `after` misses nothing.
  */
 export class ResumePoint {
   #after: string | undefined;
   #position: Position | null;
-  readonly #keys = new Set<string>();
+  #keys = new Set<string>();
+  /** Those before them. Whole generations are forgotten: finding the oldest key of a Set takes ever longer. */
+  #earlierKeys = new Set<string>();
 
   /** `after` is a cursor; undefined stands for the start. */
   constructor(after?: string) {
@@ -32,10 +34,12 @@ export class ResumePoint {
     if (this.#hasHad(position)) return false;
     this.#after = id;
     this.#position = position;
-    if (this.#keys.has(key)) return false;
+    if (this.#keys.has(key) || this.#earlierKeys.has(key)) return false;
+    if (this.#keys.size >= limits.logEventsMax) {
+      this.#earlierKeys = this.#keys;
+      this.#keys = new Set();
+    }
     this.#keys.add(key);
-    const [oldest] = this.#keys;
-    if (this.#keys.size > limits.logEventsMax && oldest !== undefined) this.#keys.delete(oldest);
     return true;
   }
 

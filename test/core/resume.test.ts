@@ -42,12 +42,27 @@ describe('a point to resume at', () => {
     expect(point.take(event(7, 1))).toBe(true);
   });
 
-  it('remembers as many keys as a log can send again, and no more', () => {
-    const point = new ResumePoint();
-    for (let seq = 1; seq <= limits.logEventsMax + 1; seq += 1) point.take(event(7, seq));
-    point.reset();
-    expect(point.take(event(8, 1, 'job/w1/2'))).toBe(false);
-    expect(point.take(event(8, 2, 'job/w1/1'))).toBe(true);
+  it('remembers at least as many keys as a log can send again, and at most twice as many', () => {
+    const count = 5 * (limits.logEventsMax / 2);
+    const first = (oldest: number) => {
+      const point = new ResumePoint();
+      for (let seq = 1; seq <= count; seq += 1) point.take(event(7, seq));
+      point.reset();
+      return point.take(event(8, 1, `job/w1/${oldest}`));
+    };
+    expect(first(count - limits.logEventsMax + 1)).toBe(false);
+    expect(first(count - 2 * limits.logEventsMax)).toBe(true);
+  });
+
+  it('gives all of a full log that is sent again once, wherever in its memory the log ends', () => {
+    const { logEventsMax } = limits;
+    for (const count of [logEventsMax, logEventsMax + 1, 2 * logEventsMax - 1, 2 * logEventsMax]) {
+      const point = new ResumePoint();
+      for (let seq = 1; seq <= count; seq += 1) point.take(event(7, seq));
+      point.reset();
+      const again = Array.from({ length: logEventsMax }, (_, index) => count - logEventsMax + 1 + index);
+      expect(again.filter((seq) => point.take(event(8, seq)))).toEqual([]);
+    }
   });
 
   it('gives every event once and in order, however often and wherever the log is sent again', () => {
