@@ -202,12 +202,15 @@ function strings(reply: unknown): string[] {
 const storageFaults = /^(MISCONF|OOM|NOREPLICAS|READONLY)/;
 /** It runs, but takes no commands just now: it loads its data, runs a long script, or changes its master. */
 const busyAnswers = /^(LOADING|BUSY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN) /;
-const notSent = /isn't writeable|Connection is closed\.?$|max retries|ECONNREFUSED|ENOENT/i;
+const notSent = /isn't writeable|Connection is closed\.?$|ECONNREFUSED|ENOENT/i;
 
-/** Whether a failed command may have been carried out: its connection broke before it was answered. */
+/**
+ * Whether a failed command may have been carried out: its connection broke before it was answered. On a `log`
+ * connection, which sends nothing again, the library calls that the end of all retries.
+ */
 export function isOutcomeUnknown(error: unknown): boolean {
   const text = error instanceof Error ? error.message : String(error);
-  return /Connection is closed|timed out|ECONNRESET|EPIPE/i.test(text);
+  return /max retries|Connection is closed|timed out|ECONNRESET|EPIPE/i.test(text);
 }
 
 /** Why a transaction was discarded; the library keeps it beside the error. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openLogConnection, probeWrite } from '../../src/store/redis.ts';
+import { isOutcomeUnknown, openLogConnection, probeWrite, redisProblem } from '../../src/store/redis.ts';
 import { startTestRedis, type TestRedis } from '../support/private-redis.ts';
 import { until } from '../support/until.ts';
 
@@ -27,6 +27,23 @@ describe('the connection of the log', () => {
     await until(() => connection.runId() !== null, 'the run id is known');
     await connection.ready();
     expect(closed).not.toHaveBeenCalled();
+    connection.close();
+  });
+
+  it('tells a command that may have been carried out from one that was never sent', async () => {
+    const connection = openLogConnection(redis.url);
+    await connection.ready();
+    const failure = (command: Promise<unknown>) => command.then(String, (error: Error) => error);
+    await redis.kill('SIGSTOP');
+    const sent = failure(connection.redis.set('sent', '1'));
+    await new Promise((resolve) => setImmediate(resolve));
+    connection.redis.disconnect(true); // as a cut line does
+    const broken = await sent;
+    const unsent = await failure(connection.redis.set('unsent', '1'));
+    await redis.kill('SIGCONT');
+    expect([broken, unsent].map(isOutcomeUnknown)).toEqual([true, false]);
+    for (const error of [broken, unsent])
+      expect(redisProblem(error).problem).toMatchObject({ code: 'redis_unavailable' });
     connection.close();
   });
 
