@@ -26,6 +26,8 @@ export interface PublisherOptions {
 interface Stamped {
   draft: EventDraft;
   at: string;
+  /** In its key, in place of its number. */
+  name?: string;
 }
 interface Batch {
   drafts: Stamped[];
@@ -202,9 +204,11 @@ export class EventPublisher {
     const firstHeld = held?.firstPseq ?? upTo;
     const drafts = [...(held?.items ?? [])];
     if (firstHeld > last + 1) {
+      const [from, to] = [last + 1, firstHeld - 1];
       const key = (pseq: number) => `${this.#options.job}/${this.#producer}/${pseq}`;
-      const data = { from: key(last + 1), to: key(firstHeld - 1) };
-      drafts.unshift({ draft: { type: 'history.lost', data }, at: new Date().toISOString() });
+      const draft: EventDraft = { type: 'history.lost', data: { from: key(from), to: key(to) } };
+      // It takes the number of the last that is lost, and not its key: whoever has had that one must hear of this.
+      drafts.unshift({ draft, at: new Date().toISOString(), name: `lost:${from}-${to}` });
     }
     const firstPseq = firstHeld > last + 1 ? firstHeld - 1 : firstHeld;
     const flag = held?.start ? 'start' : 'none';
@@ -227,11 +231,12 @@ export class EventPublisher {
     const { log, job, identity } = this.#options;
     const { attempt } = identity;
     const { firstPseq, flag, counted, dueMs, resyncLast } = request;
-    const items = drafts.map(({ draft, at }, index) => ({
+    const producer = this.#producer;
+    const items = drafts.map(({ draft, at, name }, index) => ({
       type: draft.type,
-      payload: payloadOf({ ...draft, job, producer: this.#producer, pseq: firstPseq + index, attempt, at }),
+      payload: payloadOf({ ...draft, job, producer, pseq: name ?? firstPseq + index, attempt, at }),
     }));
-    const append = { producer: this.#producer, identity, firstPseq, flag, counted, dueMs, resyncLast, items };
+    const append = { producer, identity, firstPseq, flag, counted, dueMs, resyncLast, items };
     const changes = changesOfAll(drafts, attempt);
     for (;;) {
       if (this.#stop.signal.aborted) return { kind: 'FENCED' };

@@ -41,7 +41,10 @@ export class LogOutput {
         this.#lines.note('The command goes on, but its further output is not kept.', event.at);
         break;
       case 'history.lost':
-        this.#lines.note('A restart of the storage took some output from here.', event.at);
+        this.#lines.note(
+          'A restart of the storage took some output; what is shown of it is kept nowhere else.',
+          event.at,
+        );
         break;
       default:
         return;

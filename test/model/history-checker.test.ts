@@ -69,9 +69,24 @@ describe('A good history', () => {
   });
 
   it('may name what nobody holds any more', () => {
-    const lost = { ...logged(2, 'w1/3', 'history.lost'), lost: { from: key('w1/1'), to: key('w1/3') } };
+    const lost = {
+      ...logged(2, 'w1/lost:1-3', 'history.lost'),
+      lost: { from: key('w1/1'), to: key('w1/3') },
+    };
     const final: LogVersion = { epoch: 2, min: 1, entries: [logged(1, 'a/1'), lost, logged(3, 'w1/4')] };
     expect(check({ appends: [append('w1/2', 'ok', 2)], logs: [final] })).toEqual([]);
+  });
+
+  it('tells also who has had what is lost, and more, that it is', () => {
+    const lost = {
+      ...logged(2, 'w1/lost:1-2', 'history.lost'),
+      lost: { from: key('w1/1'), to: key('w1/2') },
+    };
+    const final: LogVersion = { epoch: 2, min: 1, entries: [logged(1, 'a/1'), lost, logged(3, 'w1/3')] };
+    const given = [...all, reset(2), event('2-2', 'w1/lost:1-2', 'history.lost')];
+    expect(check({ logs: [log(names), final], subscribers: [reader(given, { complete: true })] })).toEqual(
+      [],
+    );
   });
 
   it('may go on in another epoch than the reset named, where nothing was given in between', () => {
@@ -132,10 +147,10 @@ describe('A record', () => {
 
   it('is made of the pages of a log', () => {
     const lost = { from: key('w1/1'), to: key('w1/3') };
-    const payload = JSON.stringify({ ...common, key: key('w1/3'), type: 'history.lost', data: lost });
+    const payload = JSON.stringify({ ...common, key: key('w1/lost:1-3'), type: 'history.lost', data: lost });
     const entries = [{ seq: 2, type: 'history.lost', payload }];
-    const content = `history.lost ${common.at} ${JSON.stringify(lost)}`;
-    const expected = { seq: 2, key: key('w1/3'), type: 'history.lost', attempt: 1, content, lost };
+    const content = `history.lost  ${JSON.stringify(lost)}`;
+    const expected = { seq: 2, key: key('w1/lost:1-3'), type: 'history.lost', attempt: 1, content, lost };
     expect(logVersion({ epoch: 1, min: 2, entries })).toEqual({ epoch: 1, min: 2, entries: [expected] });
   });
 
@@ -203,7 +218,10 @@ describe('The sin of a log', () => {
   });
 
   it('is told when a hole is named too small', () => {
-    const lost = { ...logged(2, 'w1/3', 'history.lost'), lost: { from: key('w1/2'), to: key('w1/3') } };
+    const lost = {
+      ...logged(2, 'w1/lost:2-3', 'history.lost'),
+      lost: { from: key('w1/2'), to: key('w1/3') },
+    };
     const version = { ...log([]), entries: [logged(1, 'a/1'), lost] };
     expect(check({ logs: [version] }).join()).toContain('lacks its numbers 1 to 2');
   });

@@ -13,7 +13,7 @@ import type { LogPage } from '../../src/store/ports.ts';
 
 /** One event that somebody tried to append. */
 export interface AppendRecord {
-  /** `<job>/<producer>/<number>`, the idempotency key. */
+  /** `<job>/<producer>/<number>`, the idempotency key; a `history.lost` has `lost:<first>-<last>` for a number. */
   key: string;
   type: string;
   /** `ok`: acknowledged. `failed`: refused for good. `unknown`: the producer never heard, or died before. */
@@ -112,8 +112,9 @@ export function givenControl(frame: ControlFrame): Given | null {
   }
 }
 
+/** A loss that was itself lost is named again, at another time. */
 function contentOf({ type, at, data }: Pick<JobEvent, 'type' | 'at' | 'data'>): string {
-  return `${type} ${at} ${JSON.stringify(data)}`;
+  return `${type} ${type === 'history.lost' ? '' : at} ${JSON.stringify(data)}`;
 }
 
 interface Known {
@@ -138,8 +139,8 @@ function learn({ appends, logs, subscribers }: History): Known & { conflicts: st
     else if (before !== key) conflicts.add(`The place ${id} held both ${before} and ${key}.`);
   };
   const contents = new Map<string, string>();
-  const learnContent = ({ key, type, content }: { key: string; type: string; content?: string }) => {
-    if (content === undefined || !isNumbered(key) || type === 'history.lost') return;
+  const learnContent = ({ key, content }: { key: string; content?: string }) => {
+    if (content === undefined || !isNumbered(key)) return;
     const before = contents.get(key);
     if (before === undefined) contents.set(key, content);
     else if (before !== content) conflicts.add(`${key} is the key of two events: ${before}, and ${content}.`);
@@ -326,7 +327,8 @@ class SubscriberCheck {
   }
 
   #checkOrder(id: string, key: string): void {
-    if (this.#forgone.has(key)) return;
+    // A loss is heard of also by who has had what is lost, and more.
+    if (this.#forgone.has(key) || isLossNotice(key)) return;
     const { producer, number } = partsOf(key);
     const last = this.#producers.get(producer) ?? 0;
     if (number < last) this.#complain(`was given ${key} as ${id}, behind number ${last} of its producer`);
@@ -402,14 +404,19 @@ function describe(given: Given): string {
   return given.kind === 'event' ? `${given.type} ${given.id}` : `a notice (${given.kind})`;
 }
 
+/** A `history.lost` stands where the last that it names stood. */
 function partsOf(key: string): { producer: string; number: number } {
   const slash = key.lastIndexOf('/');
-  return { producer: key.slice(0, slash), number: Number(key.slice(slash + 1)) };
+  return { producer: key.slice(0, slash), number: Number(key.slice(slash + 1).replace(/^lost:\d+-/, '')) };
+}
+
+function isLossNotice(key: string): boolean {
+  return /\/lost:\d+-\d+$/.test(key);
 }
 
 /** What is asked of a job once (its cancel, its expiry) has one key, whoever asks again. */
 function isNumbered(key: string): boolean {
-  return /\/(w\d|a:)[^/]*\/\d+$/.test(key);
+  return /\/(w\d|a:)[^/]*\/(lost:\d+-)?\d+$/.test(key);
 }
 
 /** Attempts of workers leave no hole in their numbers; an API process may, when a rollback took its event. */

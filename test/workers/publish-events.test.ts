@@ -189,6 +189,7 @@ describe('the publisher', () => {
       await drained(publisher);
     }
     await expect.poll(async () => (await log.read(job, 0, 1))?.seq).toBe(162);
+    const before = new Set((await logOf(job)).map(({ key }) => key));
     for (const [index, key] of [state, events].entries())
       await redis.restore(key, 0, copies[index] ?? '', 'REPLACE');
     expect(await publisher.final(endedDraft())).toBe('stored');
@@ -197,6 +198,8 @@ describe('the publisher', () => {
     expect(lost?.data.from).toMatch(/\/w1-[0-9a-f]{8}\/2$/);
     const lastLost = Number(lost?.data.to?.split('/').at(-1));
     expect(lastLost).toBeGreaterThan(2);
+    expect(lost?.key).toBe(`${lost?.data.from?.replace(/2$/, '')}lost:2-${lastLost}`);
+    expect(before).not.toContain(lost?.key);
     const numbers = after
       .slice(after.findIndex(({ type }) => type === 'history.lost') + 1)
       .map(({ key }) => Number(key.split('/').at(-1)));

@@ -32,7 +32,7 @@ export function checkLosses({ everything }: ModelJob, acknowledged: Acknowledged
     const [, last] = split(event.data.to);
     const lost = acknowledged.get(event.data.to);
     // What was sent and never acknowledged, nobody remembers.
-    if (lost === undefined || lost.type === 'history.lost') return [];
+    if (lost === undefined) return [];
     const isOld = newestMs - lost.atMs >= limits.resendRingMs;
     const isMuch = said * 2 > limits.resendRingBytesMax;
     return isOld || isMuch ? [] : [`${producer} gave up its events to ${last} without need.`];
