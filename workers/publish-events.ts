@@ -7,6 +7,7 @@ import { payloadOf } from '../src/core/payload.ts';
 import { ResendRing } from '../src/core/resend-ring.ts';
 import type { EventLog } from '../src/store/event-log.ts';
 import type { AppendAnswer, AppendRequest, AttemptIdentity } from '../src/store/ports.ts';
+import { isOutcomeUnknown } from '../src/store/redis.ts';
 
 /** How an append that decides something came out. */
 export type Landing = 'stored' | 'cancelled' | 'fenced';
@@ -57,8 +58,10 @@ export class EventPublisher {
   #waiting: Batch[] = [];
   #unsentBytes = 0;
   #nextPseq = 1;
-  /** What is being sent was sent before, and may have been stored. */
-  #wasUnanswered = false;
+  /** The runs of Redis, by id, that may have stored what is being sent, though no answer came. */
+  readonly #unansweredBy = new Set<string | null>();
+  /** The run that was sent to last. */
+  #sentTo: string | null = null;
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #sending: Promise<void> | null = null;
   #roomWanted: (() => void)[] = [];
@@ -175,7 +178,7 @@ export class EventPublisher {
   async #deliver(batch: Batch): Promise<Landing> {
     const firstPseq = this.#nextPseq;
     this.#nextPseq += batch.drafts.length;
-    this.#wasUnanswered = false;
+    this.#unansweredBy.clear();
     for (;;) {
       const answer = await this.#append(batch.drafts, { ...batch, firstPseq, resyncLast: null });
       switch (answer.kind) {
@@ -184,8 +187,10 @@ export class EventPublisher {
           this.#noteStored(batch, { firstPseq, answer });
           return 'stored';
         case 'CANCELLED':
-          // Nothing of it is stored, so its numbers are free, unless a rollback took what readers have had.
-          if (!this.#wasUnanswered) this.#nextPseq = firstPseq;
+          // This run of Redis has never stored it. One before may have, until a rollback took it from readers;
+          // otherwise the numbers are free.
+          this.#unansweredBy.delete(this.#sentTo);
+          if (this.#unansweredBy.size === 0) this.#nextPseq = firstPseq;
           return 'cancelled';
         case 'GAP':
           await this.#resync(answer.last, firstPseq);
@@ -242,9 +247,10 @@ export class EventPublisher {
       if (this.#stop.signal.aborted) return { kind: 'FENCED' };
       try {
         await log.connection.ready(this.#stop.signal);
+        this.#sentTo = log.connection.runId();
         return await log.append(job, { ...append, changes, at: new Date().toISOString() });
-      } catch {
-        this.#wasUnanswered = true;
+      } catch (error) {
+        if (resyncLast === null && isOutcomeUnknown(error)) this.#unansweredBy.add(this.#sentTo);
         await new Promise((resolve) => setTimeout(resolve, retryMs));
       }
     }

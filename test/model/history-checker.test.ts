@@ -217,6 +217,18 @@ describe('The sin of a log', () => {
     ]);
   });
 
+  it('is told when only what was never there is named as lost', () => {
+    const lost = {
+      ...logged(2, 'w1/lost:1-2', 'history.lost'),
+      lost: { from: key('w1/1'), to: key('w1/2') },
+    };
+    const version = { ...log([]), entries: [logged(1, 'a/1'), lost, logged(3, 'w1/3')] };
+    const complaint = 'job/w1/1 to job/w1/2 are named as lost, and no log ever held any of them.';
+    expect(check({ logs: [version], appends: [append('w1/1', 'failed')] })).toEqual([complaint]);
+    expect(check({ logs: [version], appends: [append('w1/1', 'unknown')] })).toEqual([]);
+    expect(check({ logs: [log(['a/1', 'w1/1', 'w1/2']), { ...version, epoch: 2 }] })).toEqual([]);
+  });
+
   it('is told when a hole is named too small', () => {
     const lost = {
       ...logged(2, 'w1/lost:2-3', 'history.lost'),

@@ -75,6 +75,16 @@ const found: [string, Scenario][] = [
       roads: [],
     },
   ],
+  [
+    // Its number stayed taken, so that the end of the job named a start as lost that no log had ever held.
+    'a start is cut off before it is stored, and refused when it is sent again, since the job was cancelled',
+    {
+      readers: [reader],
+      steps: [{ afterMs: 0, step: { do: 'cancel', api: 0 } }],
+      fates: [...Array.from({ length: 4 }, () => ({ kind: 'fine' }) as const), { kind: 'request lost' }],
+      roads: [],
+    },
+  ],
 ];
 
 describe('Events are stored and given once, in order, also where', () => {

@@ -76,6 +76,7 @@ export function checkHistory(history: History): string[] {
     ...known.conflicts,
     ...history.logs.flatMap(checkLog),
     ...checkAppends(history),
+    ...checkNamed(history),
     ...history.subscribers.flatMap((subscriber) => new SubscriberCheck(subscriber, { known, final }).run()),
   ];
 }
@@ -248,6 +249,23 @@ function checkAppends({ appends, logs }: History): string[] {
     if (outcome !== 'ok' || keys.has(key) || isNamed(key) || isOfEarlier(epoch) || wasTrimmed(key)) return [];
     return [`${key} was acknowledged${epoch === undefined ? '' : ` in epoch ${epoch}`} and is gone.`];
   });
+}
+
+/** What is named as lost was there, or may have been: nobody is told of a loss where nothing was lost. */
+function checkNamed({ appends, logs, subscribers }: History): string[] {
+  const entries = logs.flatMap((log) => log.entries);
+  const given = subscribers.flatMap((each) => each.given.filter(({ kind }) => kind === 'event'));
+  const mayHaveBeen = new Set(
+    [...appends.filter(({ outcome }) => outcome !== 'failed'), ...entries, ...given].flatMap((each) =>
+      'key' in each && each.type !== 'history.lost' ? each.key : [],
+    ),
+  );
+  const told = new Set<string>();
+  for (const { lost } of entries) {
+    if (lost === undefined || [...mayHaveBeen].some((key) => isBetween(key, lost.from, lost.to))) continue;
+    told.add(`${lost.from} to ${lost.to} are named as lost, and no log ever held any of them.`);
+  }
+  return [...told];
 }
 
 /** Walks through what one subscriber was given. */

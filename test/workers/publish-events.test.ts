@@ -1,12 +1,14 @@
+import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EventLog } from '../../src/store/event-log.ts';
 import { jobKeys } from '../../src/store/keys.ts';
 import { type LogConnection, openLogConnection, redisAddress } from '../../src/store/redis.ts';
-import { EventPublisher } from '../../workers/publish-events.ts';
+import { EventPublisher, type Landing } from '../../workers/publish-events.ts';
 import { createJob, endedDraft, newToken, outputDraft, startedDraft } from '../support/job.ts';
 import { startTestRedis, type TestRedis } from '../support/private-redis.ts';
 
+const retention = { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 };
 let connection: LogConnection;
 let log: EventLog;
 let redis: Redis;
@@ -16,7 +18,7 @@ beforeAll(async () => {
   redis = new Redis(redisAddress(server.url));
   connection = openLogConnection(server.url);
   await connection.ready();
-  log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
+  log = new EventLog(connection, retention);
 });
 afterAll(async () => {
   connection.close();
@@ -24,13 +26,13 @@ afterAll(async () => {
   await server.close();
 });
 
-async function openPublisher(known?: string) {
+async function openPublisher({ known, through = log }: { known?: string; through?: EventLog } = {}) {
   const job = known ?? (await createJob(log));
   const token = newToken();
   await log.begin(job, token, new Date().toISOString());
   const heard: string[] = [];
   const publisher = new EventPublisher({
-    log,
+    log: through,
     job,
     identity: { attempt: 1, token },
     onCancel: () => heard.push('cancel'),
@@ -161,12 +163,12 @@ describe('the publisher', () => {
     const job = await createJob(log);
     const { state, events } = jobKeys(job);
     const copies = [await redis.dumpBuffer(state), await redis.dumpBuffer(events)];
-    const first = await openPublisher(job);
+    const first = await openPublisher({ known: job });
     await first.publisher.start(startedDraft);
     const before = await logOf(job);
     for (const [index, key] of [state, events].entries())
       await redis.restore(key, 0, copies[index] ?? '', 'REPLACE');
-    const second = await openPublisher(job);
+    const second = await openPublisher({ known: job });
     await second.publisher.start(startedDraft);
     const after = await logOf(job);
     expect([before, after].map((each) => each.map(({ type }) => type))).toEqual([
@@ -221,6 +223,40 @@ describe('the publisher', () => {
     expect(heard).toContain('cancel');
     const types = (await logOf(job)).map(({ type, key }) => type ?? key);
     expect(types).toEqual(['job.queued', 'c', 'job.started', 'job.ended']);
+  });
+
+  it.each<[string, (own: Redis, start: () => Promise<Landing>) => Promise<Landing>]>([
+    [
+      'before it was sent',
+      (own, start) => {
+        own.disconnect(true);
+        return start();
+      },
+    ],
+    [
+      'before it was answered',
+      async (own, start) => {
+        await server.kill('SIGSTOP');
+        const landing = start();
+        await new Promise((resolve) => setImmediate(resolve));
+        own.disconnect(true);
+        await once(own, 'close');
+        await server.kill('SIGCONT');
+        return landing;
+      },
+    ],
+  ])('has lost nothing where the connection broke %s, and a start was refused', async (_when, breakOff) => {
+    const own = openLogConnection(server.url);
+    await own.ready();
+    const { job, publisher } = await openPublisher({ through: new EventLog(own, retention) });
+    const request = { at: new Date().toISOString(), requested: '{"key":"c"}', ended: '{}', changes: {} };
+    expect(await log.cancel(job, request)).toBe('STOPPING');
+    const before = await log.head(job);
+    expect(await breakOff(own.redis, () => publisher.start(startedDraft))).toBe('cancelled');
+    expect(await publisher.final(endedDraft('cancelled'))).toBe('stored');
+    own.close();
+    expect((await logOf(job)).map(({ type, key }) => type ?? key)).toEqual(['job.queued', 'c', 'job.ended']);
+    expect((await log.head(job))?.epoch).toBe(before?.epoch);
   });
 
   it('falls silent when another worker has the job, and says so once', async () => {

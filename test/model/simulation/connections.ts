@@ -84,7 +84,7 @@ export class SimulatedConnection implements LogConnection, ServerLink {
     life.open = false;
     this.#before = Promise.resolve();
     this.#underway = 0;
-    for (const fail of [...life.failures]) fail(new Error('Connection is closed.'));
+    for (const fail of [...life.failures]) fail(new Error('Reached the max retries per request limit'));
     this.#reconnect();
   }
 
@@ -118,10 +118,11 @@ export class SimulatedConnection implements LogConnection, ServerLink {
   }
 
   async #carry<T>(command: () => T, payloads: readonly string[]): Promise<T> {
-    noteAppend(this.#server, payloads, null);
-    if (this.#dead) return never();
     // The run id among its arguments is that of this life, so it must never reach another.
     const life = this.#life;
+    const runId = life?.runId ?? null;
+    noteAppend(this.#server, payloads, { answer: null, runId });
+    if (this.#dead) return never();
     if (life === null) throw new Error("Stream isn't writeable and enableOfflineQueue options is false");
     await this.#thawed;
     if (this.#dead) return never();
@@ -129,7 +130,7 @@ export class SimulatedConnection implements LogConnection, ServerLink {
     const answer = await this.#send(life, command);
     await this.#thawed;
     if (this.#dead) return never();
-    noteAppend(this.#server, payloads, answer as string[]);
+    noteAppend(this.#server, payloads, { answer: answer as string[], runId });
     return answer;
   }
 

@@ -31,6 +31,8 @@ export class Server {
   readonly commands = new ModelCommands(this.log);
   readonly links = new Set<ServerLink>();
   readonly appends = new Map<string, AppendRecord>();
+  /** To which runs of Redis each event was sent, as far as its producer can know. */
+  readonly sentTo = new Map<string, Set<string>>();
   /** When each event of a worker was first acknowledged. */
   readonly acknowledged = new Map<string, { atMs: number; bytes: number; type: string }>();
   /** Producers that have heard that they may say no more. */
@@ -135,11 +137,11 @@ function loggedEvent(entry: LogEntry): LoggedEvent {
   return event;
 }
 
-/** Notes what a producer tried to append, and what it heard. */
+/** Notes what a producer tried to append, and what it heard, from which run of Redis. */
 export function noteAppend(
-  { appends, acknowledged, fenced, complaints, seen }: Server,
+  { appends, acknowledged, fenced, complaints, seen, sentTo }: Server,
   payloads: readonly string[],
-  answer: readonly string[] | null,
+  { answer, runId }: { answer: readonly string[] | null; runId: string | null },
 ): void {
   const [kind, , epoch] = answer ?? [];
   if (kind !== undefined && payloads.length > 0) seen.add(`append: ${kind}`);
@@ -155,8 +157,9 @@ export function noteAppend(
       if (!acknowledged.has(key)) acknowledged.set(key, { atMs: Date.now(), bytes, type });
     } else if (before?.outcome === 'ok') continue;
     else if (kind === 'FENCED' || kind === 'CLOSED') appends.set(key, { key, type, outcome: 'failed' });
-    // A start that was refused leaves its numbers free.
-    else if (kind === 'CANCELLED') appends.delete(key);
-    else if (before === undefined) appends.set(key, { key, type, outcome: 'unknown' });
+    // A start that was refused leaves its numbers free, where no run before may have stored it.
+    else if (kind === 'CANCELLED') {
+      if ([...(sentTo.get(key) ?? [])].every((each) => each === runId)) appends.delete(key);
+    } else if (before === undefined) appends.set(key, { key, type, outcome: 'unknown' });
   }
 }

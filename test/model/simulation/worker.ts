@@ -1,8 +1,8 @@
-import type { EventDraft } from '../../../src/contract/event.ts';
+import type { EventDraft, JobEvent } from '../../../src/contract/event.ts';
 import { problem } from '../../../src/contract/problem.ts';
 import { EventLog } from '../../../src/store/event-log.ts';
 import type { WakeListener } from '../../../src/store/inbox.ts';
-import type { BeginAnswer } from '../../../src/store/ports.ts';
+import type { AppendAnswer, AppendRequest, BeginAnswer } from '../../../src/store/ports.ts';
 import { Ending } from '../../../workers/ending.ts';
 import { keepLease } from '../../../workers/keep-lease.ts';
 import { EventPublisher, type Landing, type PublisherOptions } from '../../../workers/publish-events.ts';
@@ -43,7 +43,7 @@ export class Worker {
     this.#job = server.job;
     this.#token = token;
     this.#connection = new SimulatedConnection(server, fates);
-    this.#log = new EventLog(this.#connection, retention);
+    this.#log = new NotedLog(server, this.#connection);
   }
 
   order(order: Order): void {
@@ -140,6 +140,26 @@ export class Worker {
     }
     this.isWorking = false;
     if (this.#ending.cause === 'cancel' && !this.#killed) await publisher.final(endedDraft('cancelled'));
+  }
+}
+
+/** Notes what is sent to which run of Redis. Whether it got there its producer cannot know. */
+class NotedLog extends EventLog {
+  readonly #server: Server;
+
+  constructor(server: Server, connection: SimulatedConnection) {
+    super(connection, retention);
+    this.#server = server;
+  }
+
+  override append(job: string, request: AppendRequest): Promise<AppendAnswer> {
+    const { sentTo } = this.#server;
+    const runId = this.connection.runId();
+    for (const { payload } of request.items) {
+      const { key } = JSON.parse(payload) as JobEvent;
+      if (runId !== null) sentTo.set(key, (sentTo.get(key) ?? new Set()).add(runId));
+    }
+    return super.append(job, request);
   }
 }
 
