@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { limits } from '../contract/limits.ts';
 import type { ControlFrame } from '../contract/stream.ts';
+import { parseJson } from './parse-json.ts';
 import { isControl } from './stream-parts.ts';
 
 /** What a stream says: an event, a word about the stream, or only that it is alive. */
@@ -55,20 +56,13 @@ export class FrameError extends Error {
   override readonly name = 'FrameError';
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FrameError('The stream sent data that is no JSON.', { cause });
-  }
-}
-
 /** An event has an id, a control frame has none. */
 function readFrame<Event>(
   { id, event, data }: EventSourceMessage,
   isEvent: (value: unknown) => value is Event,
 ): StreamFrame<Event> {
   const value = parseJson(data);
+  if (value === undefined) throw new FrameError('The stream sent data that is no JSON.');
   if (id === undefined) {
     const frame = { type: event, data: value };
     if (isControl(frame)) return { kind: 'control', frame };

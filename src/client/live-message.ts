@@ -1,4 +1,5 @@
 import type { ServerMessage } from '../contract/stream.ts';
+import { parseJson } from './parse-json.ts';
 import { isProblem } from './problem.ts';
 import { randomId } from './random-id.ts';
 import { isControl, isEvent, isObject, isRing } from './stream-parts.ts';
@@ -17,14 +18,6 @@ export function messageIds(): () => string {
     count += 1;
     return `${page}-${count}`;
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isServerMessage(value: unknown): value is ServerMessage {

@@ -2,7 +2,7 @@ import type { JobEvent } from '../contract/event.ts';
 import { jobIdPattern } from '../contract/job-id.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { ControlFrame } from '../contract/stream.ts';
-import { isLater, parseCursor } from '../core/cursor.ts';
+import { isBehind, parseCursor } from '../core/cursor.ts';
 import type { Line } from './live-connection.ts';
 import { notACursor, notAJobId } from './live-problem.ts';
 import { type JobFollower, JobReader } from './live-reader.ts';
@@ -128,12 +128,10 @@ function problemOf(job: string, after: string | undefined): Problem | null {
 
 /** The cursor behind which nobody misses anything; undefined stands for the start. */
 function earliest(cursors: readonly (string | undefined)[]): string | undefined {
-  const [first, ...others] = cursors;
-  return others.reduce((a, b) => (isBehind(b, a) ? b : a), first);
-}
-
-function isBehind(a: string | undefined, b: string | undefined): boolean {
-  const [positionA, positionB] = [a, b].map((cursor) => (cursor === undefined ? null : parseCursor(cursor)));
-  if (positionB == null) return false;
-  return positionA == null || isLater(positionB, positionA);
+  let [found] = cursors;
+  for (const cursor of cursors) {
+    if (found === undefined || cursor === undefined) return undefined;
+    if (isBehind(cursor, found)) found = cursor;
+  }
+  return found;
 }

@@ -1,4 +1,5 @@
 import type { Problem } from '../contract/problem.ts';
+import { parseJson } from './parse-json.ts';
 
 /** An answer of the service that is not a success. The problem says what happened and what to do. */
 export class ClientProblem extends Error {
@@ -18,7 +19,7 @@ export class ClientProblem extends Error {
 export async function readProblem(response: Response): Promise<ClientProblem> {
   const text = await response.text().catch(() => '');
   const retryAfterMs = readRetryAfterMs(response.headers.get('retry-after'));
-  const found = parse(text);
+  const found = parseJson(text);
   return new ClientProblem(isProblem(found) ? found : standIn(response), retryAfterMs);
 }
 
@@ -44,14 +45,6 @@ function readRetryAfterMs(text: string | null): number | undefined {
   if (/^\d+$/.test(text)) return Number(text) * 1000;
   const date = Date.parse(text);
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export function isProblem(value: unknown): value is Problem {

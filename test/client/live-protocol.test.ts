@@ -115,6 +115,21 @@ describe('a live link to a service that stops', () => {
 });
 
 describe('what a live link is told about a job', () => {
+  it('begins behind what the reader has had that has had least', async () => {
+    const ids = log.map(({ id }) => id);
+    collect(ids[3]);
+    collect(ids[1]);
+    collect(ids[4]);
+    await until(() => received('subscribe').length > 0, 'the job was asked for');
+    await until(() => received('subscribe').at(-1)?.after === ids[1], 'it is behind the second event');
+    collect();
+    await until(() => received('subscribe').at(-1)?.after === undefined, 'it is from the start');
+    service.sides[0]!.close(1001);
+    await sides(2);
+    await until(() => received('subscribe').length === 1, 'the job was asked for again');
+    expect(received('subscribe')[0]).not.toHaveProperty('after');
+  });
+
   it('is in order with the events, and after a reset nothing is given twice', async () => {
     const { events, said } = collect();
     await until(() => service.sides[0]?.received.length === 1, 'the job was asked for');
