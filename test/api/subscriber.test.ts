@@ -137,10 +137,10 @@ describe('a reader that has left before', () => {
     const job = await createJob(log);
     const sink = new TestSink();
     const signal = AbortSignal.abort();
-    const read = vi.fn(sources.read);
-    expect(await followJob({ ...sources, read }, { job, after: null, sink, signal })).toBe('aborted');
+    const page = vi.fn<ReadPage>((...request) => sources.reader.page(...request));
+    expect(await followJob(reading(page), { job, after: null, sink, signal })).toBe('aborted');
     expect(await connection.redis.pubsub('CHANNELS', jobKeys(job).announcements)).toEqual([]);
-    expect([read.mock.calls, sink.seqs]).toEqual([[], []]);
+    expect([page.mock.calls, sink.seqs]).toEqual([[], []]);
   });
 });
 
