@@ -117,6 +117,7 @@ describe('a live link to a service that stops', () => {
 describe('what a live link is told about a job', () => {
   it('begins behind what the reader has had that has had least', async () => {
     const ids = log.map(({ id }) => id);
+    await sides(1);
     collect(ids[3]);
     collect(ids[1]);
     collect(ids[4]);
