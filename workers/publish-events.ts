@@ -276,7 +276,7 @@ export class EventPublisher {
  * Names an attempt in the keys of its events. Its number alone would not do: a Redis that came back without
  * a takeover gives the number out again, and readers would drop the events of the second as already had.
  */
-function producerOf({ attempt, token }: AttemptIdentity): string {
+export function producerOf({ attempt, token }: AttemptIdentity): string {
   return `w${attempt}-${token.slice(0, 8)}`;
 }
 

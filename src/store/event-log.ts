@@ -198,13 +198,15 @@ export class EventLog {
   }
 }
 
-/** Reads what a script published: `<epoch> <first> <done>`, then a line `<type> <payload>` an event. */
+/**
+ * Reads what a script published: `<epoch> <first> <done>`, then a line `<type> <payload>` an event. Nobody needs
+ * `done`: an end is seen by its event.
+ */
 export function parseAnnouncement(message: string): Announcement {
   const [header = '', ...lines] = message.split('\n');
-  const [epoch, first, done] = header.split(' ');
+  const [epoch, first] = header.split(' ');
   return {
     epoch: Number(epoch),
-    done: done === '1',
     entries: lines.map((line, index) => {
       const space = line.indexOf(' ');
       return { seq: Number(first) + index, type: line.slice(0, space), payload: line.slice(space + 1) };

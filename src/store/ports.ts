@@ -22,7 +22,6 @@ export interface LogPage {
 /** Fresh events, as a script announced them. */
 export interface Announcement {
   epoch: number;
-  done: boolean;
   entries: LogEntry[];
 }
 

@@ -413,8 +413,8 @@ class Twins {
     while (ours().at(-1)?.message !== 'over') await once(subscriber, 'pmessage');
     const read = ({ channel, message }: { channel: string; message: string }) => {
       if (channel !== this.#keys.announcements) return { channel, message };
-      const { epoch, done, entries } = parseAnnouncement(message);
-      return { channel, epoch, done, entries: entries.map(readable) };
+      const { epoch, entries } = parseAnnouncement(message);
+      return { channel, epoch, entries: entries.map(readable) };
     };
     const expected = this.#announced
       .map(read)

@@ -6,6 +6,7 @@ import { changesOf, newJob } from '../../src/core/job-view.ts';
 import { payloadOf } from '../../src/core/payload.ts';
 import type { EventLog } from '../../src/store/event-log.ts';
 import type { AppendAnswer, AppendRequest, AttemptIdentity } from '../../src/store/ports.ts';
+import { producerOf } from '../../workers/publish-events.ts';
 
 export const newJobId = () => `job_${ulid().toLowerCase()}`;
 export const newToken = () => randomBytes(16).toString('hex');
@@ -55,7 +56,7 @@ export function appendAs(
 ): Promise<AppendAnswer> {
   const { identity, firstPseq, drafts, ...rest } = request;
   const at = new Date().toISOString();
-  const producer = `w${identity.attempt}`;
+  const producer = producerOf(identity);
   return log.append(job, {
     producer,
     identity,
