@@ -85,8 +85,8 @@ export class FeedSubscription {
     const bounds = await untilRedisAnswers(() => feed.bounds(), signal);
     if (bounds === null) return true;
     const { oldest, newest } = bounds;
-    if (isBehind(after, oldest) || isBehind(newest, after))
-      sink.control(truncated({ from: after, to: newest, oldest }));
+    if (isBehind(after, oldest)) sink.control(truncated({ from: after, to: oldest, oldest }));
+    if (isBehind(newest, after)) sink.control(truncated({ from: newest, to: after, oldest: newest }));
     for (let place = after; ; ) {
       if (!(await keepsUp(sink, signal))) return false;
       // What is held from before is in what is read now.
