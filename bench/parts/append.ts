@@ -1,6 +1,7 @@
 import { payloadOf } from '../../src/core/payload.ts';
 import type { AppendRequest } from '../../src/store/ports.ts';
 import { createJob, newJobId, outputDraft, startAttempt } from '../../test/support/job.ts';
+import { producerOf } from '../../workers/publish-events.ts';
 import type { Row } from '../support/report.ts';
 import { inTurn } from '../support/rounds.ts';
 import { line } from '../support/running-job.ts';
@@ -33,8 +34,8 @@ export async function measureAppend(stage: Stage): Promise<Row[]> {
   return rows;
 }
 
-const rounds = 6;
-const roundMs = 500;
+const rounds = 5;
+const roundMs = 250;
 
 type Append = () => Promise<unknown>;
 
@@ -57,7 +58,7 @@ async function appender({ log }: Stage, payloads: readonly string[]): Promise<Ap
   const job = await createJob(log);
   const identity = await startAttempt(log, job);
   const request: AppendRequest = {
-    producer: `w${identity.attempt}`,
+    producer: producerOf(identity),
     identity,
     firstPseq: 2,
     flag: 'none',
@@ -92,6 +93,12 @@ async function bareAppender({ bareRedis }: Stage, payloads: readonly string[]): 
 }
 
 function payload(): string {
-  const from = { job: newJobId(), producer: 'w1', pseq: 1, attempt: 1, at: new Date().toISOString() };
+  const from = {
+    job: newJobId(),
+    producer: 'w1-5e0c93a7',
+    pseq: 1,
+    attempt: 1,
+    at: new Date().toISOString(),
+  };
   return payloadOf({ ...outputDraft(line), ...from });
 }

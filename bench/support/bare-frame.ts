@@ -11,7 +11,14 @@ export function bareFrame(
   { job, seq }: { job: string; seq: number },
 ): string {
   const at = new Date().toISOString();
-  const payload = payloadOf({ ...outputDraft(line), job, producer: 'w1', pseq: seq, attempt: 1, at });
+  const payload = payloadOf({
+    ...outputDraft(line),
+    job,
+    producer: 'w1-5e0c93a7',
+    pseq: seq,
+    attempt: 1,
+    at,
+  });
   const id = `${epoch}-${seq}`;
   const json = `{"id":"${id}",${payload.slice(1)}`;
   return transport === 'sse'
