@@ -1,39 +1,26 @@
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEventPage } from '../../src/api/event-page.ts';
-import { Hub } from '../../src/api/fan-out/hub.ts';
 import type { Services } from '../../src/api/services.ts';
-import { EventLog } from '../../src/store/event-log.ts';
-import { JobRecords } from '../../src/store/job-records.ts';
+import type { EventLog } from '../../src/store/event-log.ts';
 import { jobKeys } from '../../src/store/keys.ts';
-import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
+import { type FanOut, openFanOut } from '../support/fan-out.ts';
 import { appendAs, createJob, newJobId, outputDraft, startAttempt } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-let connection: LogConnection;
-let subscriber: Redis;
+let fanOut: FanOut;
 let log: EventLog;
 let services: Services;
 beforeAll(async () => {
-  const url = await emptyDatabase();
-  connection = openLogConnection(url);
-  subscriber = connectRedis(url, 'subscriber');
-  await connection.ready();
-  log = new EventLog(connection, { keepBytes: 1024 * 1024, keepMs: 60_000 });
-  const hub = new Hub(subscriber, (job) => log.head(job));
-  const records = new JobRecords(connection.redis);
-  services = { log, hub, records, draining: new AbortController().signal } as unknown as Services;
+  fanOut = await openFanOut(await emptyDatabase());
+  log = fanOut.log;
+  services = { ...fanOut, draining: new AbortController().signal } as unknown as Services;
 });
-afterAll(() => {
-  services.hub.close();
-  subscriber.disconnect();
-  connection.close();
-});
+afterAll(() => fanOut.close());
 
 const waitMs = 30_000;
 const subscribedTo = async (job: string) =>
-  (await connection.redis.pubsub('CHANNELS', jobKeys(job).announcements)).length > 0;
+  (await fanOut.connection.redis.pubsub('CHANNELS', jobKeys(job).announcements)).length > 0;
 
 describe('a page that is waited for', () => {
   it('of a job that does not exist is refused at once, without listening for it', async () => {

@@ -1,47 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Frames } from '../../src/api/fan-out/frames.ts';
 import { Gate } from '../../src/api/fan-out/gate.ts';
-import { Hub } from '../../src/api/fan-out/hub.ts';
-import { JobReader } from '../../src/api/fan-out/job-reader.ts';
+import type { Hub } from '../../src/api/fan-out/hub.ts';
 import type { Notice } from '../../src/api/fan-out/notice.ts';
 import { followJob, type Sink, type SubscriberSources } from '../../src/api/fan-out/subscriber.ts';
 import { limits } from '../../src/contract/limits.ts';
-import { EventLog } from '../../src/store/event-log.ts';
-import { JobRecords } from '../../src/store/job-records.ts';
+import type { EventLog } from '../../src/store/event-log.ts';
 import { jobKeys } from '../../src/store/keys.ts';
-import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
+import { type FanOut, openFanOut } from '../support/fan-out.ts';
 import { appendAs, createJob, endedDraft, outputDraft, startAttempt } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-let connection: LogConnection;
-let subscriber: Redis;
+let fanOut: FanOut;
 let log: EventLog;
 let hub: Hub;
 let sources: SubscriberSources;
 beforeAll(async () => {
-  const url = await emptyDatabase();
-  connection = openLogConnection(url);
-  subscriber = connectRedis(url, 'subscriber');
-  await connection.ready();
-  log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
-  hub = new Hub(subscriber, (job) => log.head(job));
-  const records = new JobRecords(connection.redis);
-  sources = {
-    hub,
-    reader: new JobReader({
-      readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
-      getJob: (job) => records.get(job),
-    }),
-  };
+  fanOut = await openFanOut(await emptyDatabase());
+  ({ log, hub, sources } = fanOut);
 });
-afterAll(() => {
-  hub.close();
-  subscriber.disconnect();
-  connection.close();
-});
+afterAll(() => fanOut.close());
 
 const pieceBytes = 32 * 1024;
 /** Output of `bytes` in events of the usual size. */
@@ -139,7 +119,7 @@ describe('a reader that has left before', () => {
     const signal = AbortSignal.abort();
     const page = vi.fn<ReadPage>((...request) => sources.reader.page(...request));
     expect(await followJob(reading(page), { job, after: null, sink, signal })).toBe('aborted');
-    expect(await connection.redis.pubsub('CHANNELS', jobKeys(job).announcements)).toEqual([]);
+    expect(await fanOut.connection.redis.pubsub('CHANNELS', jobKeys(job).announcements)).toEqual([]);
     expect([page.mock.calls, sink.seqs]).toEqual([[], []]);
   });
 });

@@ -8,18 +8,16 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import WebSocket, { WebSocketServer } from 'ws';
 import { FeedHub } from '../../src/api/fan-out/feed-hub.ts';
 import type { FeedSink } from '../../src/api/fan-out/feed-subscription.ts';
-import { Hub } from '../../src/api/fan-out/hub.ts';
 import { IncomingMessages } from '../../src/api/fan-out/incoming-messages.ts';
-import { JobReader } from '../../src/api/fan-out/job-reader.ts';
 import { OpenStreams } from '../../src/api/fan-out/open-streams.ts';
 import { WebSocketSession } from '../../src/api/fan-out/web-socket.ts';
 import type { Services } from '../../src/api/services.ts';
 import { limits } from '../../src/contract/limits.ts';
 import type { ServerMessage } from '../../src/contract/stream.ts';
-import { EventLog } from '../../src/store/event-log.ts';
+import type { EventLog } from '../../src/store/event-log.ts';
 import { createFeed, type Feed, type RungJob } from '../../src/store/feed.ts';
-import { JobRecords } from '../../src/store/job-records.ts';
-import { connectRedis, type LogConnection, openLogConnection, redisAddress } from '../../src/store/redis.ts';
+import { redisAddress } from '../../src/store/redis.ts';
+import { type FanOut, openFanOut } from '../support/fan-out.ts';
 import { appendAs, createJob, endedDraft, newJobId, outputDraft, startAttempt } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -82,38 +80,27 @@ describe('the messages of a socket', () => {
 });
 
 describe('the subscriptions of a socket', () => {
-  let connection: LogConnection;
-  let subscriber: Redis;
+  let fanOut: FanOut;
   let blocking: Redis;
-  let hub: Hub;
   let feed: Feed;
   let feedHub: FeedHub;
   let log: EventLog;
   let services: Services;
   beforeAll(async () => {
     const url = await emptyDatabase();
-    connection = openLogConnection(url);
-    subscriber = connectRedis(url, 'subscriber');
-    await connection.ready();
-    log = new EventLog(connection, { keepBytes: 64 * 1024 * 1024, keepMs: 60_000 });
-    hub = new Hub(subscriber, (job) => log.head(job));
-    const records = new JobRecords(connection.redis);
-    const reader = new JobReader({
-      readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
-      getJob: (job) => records.get(job),
-    });
+    fanOut = await openFanOut(url);
+    const { connection, records, hub, sources } = fanOut;
+    log = fanOut.log;
     blocking = new Redis({ ...redisAddress(url), maxRetriesPerRequest: null });
     feed = createFeed(connection.redis);
     feedHub = new FeedHub({ blocking, connection, feed });
     const shared = { logger: pino({ level: 'silent' }), streams: new OpenStreams() };
-    services = { ...shared, log, records, hub, sources: { hub, reader }, feedHub } as unknown as Services;
+    services = { ...shared, log, records, hub, sources, feedHub } as unknown as Services;
   });
   afterAll(() => {
     feedHub.close();
     blocking.disconnect();
-    hub.close();
-    subscriber.disconnect();
-    connection.close();
+    fanOut.close();
   });
 
   it('catch up in turn, so that a slow reader has little waiting however many they are', async () => {
