@@ -7,6 +7,7 @@ import WebSocket from 'ws';
 import { createClient } from '../../src/client/http.ts';
 import { isControl, isEvent } from '../../src/client/stream-parts.ts';
 import { closeCodes } from '../../src/contract/socket.ts';
+import { fetchFromAny } from '../support/fetch-from-any.ts';
 import { type Given, givenControl, type SubscriberRecord } from '../support/history-checker.ts';
 import type { CrowdMessage, CrowdOrder, CrowdState } from './crowd.ts';
 import { briefly, type Follower, follow } from './follower.ts';
@@ -29,7 +30,8 @@ try {
 process.disconnect();
 
 async function runFollowers(): Promise<void> {
-  const client = createClient({ baseUrl: 'http://any', key: order.key, fetch: fetchFromAny });
+  const fetch = fetchFromAny(() => order.baseUrls);
+  const client = createClient({ baseUrl: 'http://any', key: order.key, fetch });
   const followers = Array.from({ length: order.streams }, (_, index) =>
     follow({ client, job: order.job, name: `reader ${index + 1}`, wire: order.wire, keepsEvents: false }),
   );
@@ -167,19 +169,4 @@ function openSocket(idler: Idler): Promise<void> {
       idler.over = true;
     });
   });
-}
-
-/** Asks one API after the other until one answers. */
-async function fetchFromAny(address: string | URL | Request, init?: RequestInit): Promise<Response> {
-  const { pathname, search } = new URL(String(address));
-  let fault: unknown;
-  for (const baseUrl of order.baseUrls) {
-    try {
-      return await fetch(`${baseUrl}${pathname}${search}`, init);
-    } catch (error) {
-      if (init?.signal?.aborted) throw error;
-      fault = error;
-    }
-  }
-  throw fault;
 }

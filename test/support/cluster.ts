@@ -6,6 +6,7 @@ import { followJob } from '../../src/client/feed.ts';
 import { type Client, createClient } from '../../src/client/http.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job } from '../../src/contract/job.ts';
+import { fetchFromAny } from './fetch-from-any.ts';
 import { type Llmmixer, startLlmmixer } from './llmmixer-process.ts';
 import { startTestRedis, type TestRedis } from './private-redis.ts';
 import { until } from './until.ts';
@@ -83,7 +84,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await close();
     throw start.reason;
   }
-  const client = createClient({ baseUrl: 'http://any', key, fetch: fetchFromAny(apis) });
+  const client = createClient({
+    baseUrl: 'http://any',
+    key,
+    fetch: fetchFromAny(() => apis.map(({ baseUrl }) => baseUrl)),
+  });
   const follow: Cluster['follow'] = async (job, over = client) => {
     const events: JobEvent[] = [];
     for await (const event of followJob(over, job)) events.push(event);
@@ -204,21 +209,4 @@ async function live(
   if (found !== undefined) return { life, said: found };
   await life.end('SIGKILL');
   throw new Error(`the ${command} did not start: ${life.errors()}`);
-}
-
-/** Asks one after the other until one answers; a refusal is an answer. */
-function fetchFromAny(apis: readonly ClusterApi[]): typeof globalThis.fetch {
-  return async (address, init) => {
-    const { pathname, search } = new URL(String(address));
-    let fault: unknown = new TypeError('the cluster has no API');
-    for (const { baseUrl } of apis) {
-      try {
-        return await fetch(`${baseUrl}${pathname}${search}`, init);
-      } catch (error) {
-        if (init?.signal?.aborted) throw error;
-        fault = error;
-      }
-    }
-    throw fault;
-  };
 }
