@@ -128,8 +128,8 @@ async function createJob(services: Services, id: string, submission: Submission)
   const { log, records } = services;
   const nowMs = Date.now();
   const { job, extra, first } = describeJob(services, { ...submission, id, nowMs });
+  await records.announceOpen(id, nowMs);
   try {
-    await records.announceOpen(id, nowMs);
     const { kind, epoch, seq } = await log.create({ job, extra, first });
     const created = { ...job, cursor: formatCursor({ epoch, seq }) };
     return kind === 'OK' ? created : ((await records.get(id)) ?? created);

@@ -191,7 +191,11 @@ export async function runScript(
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
   }
-  script.sha = String(await redis.script('LOAD', script.source));
+  script.sha = String(
+    await redis.script('LOAD', script.source).catch((error: unknown) => {
+      throw isOutcomeUnknown(error) ? redisUnavailable(error) : error; // nothing was run yet
+    }),
+  );
   return strings(await redis.evalsha(script.sha, ...rest));
 }
 

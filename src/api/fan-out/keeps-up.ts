@@ -4,7 +4,7 @@ import { limits } from '../../contract/limits.ts';
 export interface Outlet {
   /** Bytes handed over that the client has not taken yet. */
   backlogBytes(): number;
-  /** Bytes that the client has taken so far: it grows whenever some were, and never falls. */
+  /** Bytes that the client has taken so far. It never falls, and grows when the system has sent on one whole write, of about 1 MiB at most. */
   takenBytes(): number;
   /** Settles when either may have changed, a second later at most. */
   moved(): Promise<void>;

@@ -40,10 +40,17 @@ export class WebSocketSession {
   constructor(services: Services, socket: WebSocket, { actor, session, raw }: Opener) {
     this.#services = services;
     this.#socket = socket;
+    let moved: Promise<void> | null = null;
     this.#outlet = {
       backlogBytes: () => socket.bufferedAmount,
       takenBytes: () => takenBytes(raw.socket),
-      moved: () => drained(raw.socket),
+      // One wait for all who share the connection.
+      moved: () => {
+        moved ??= drained(raw.socket).finally(() => {
+          moved = null;
+        });
+        return moved;
+      },
     };
     this.#actor = actor;
     const forget = services.streams.add({ session, close: (end) => this.#end(end) });
