@@ -118,7 +118,7 @@ export class ApiProcess {
   late(end: string, sinceMs: number): string[] {
     const { subscriber, connection } = this;
     if (!subscriber.isThere || subscriber.isDeaf || !connection.isIdle) return [];
-    if (subscriber.readySinceMs > sinceMs) return [];
+    if (Math.max(subscriber.readySinceMs, connection.failedAtMs) > sinceMs) return [];
     return [...this.#open].flatMap(([exchange, { name, after, given }]) => {
       const last = given.findLast(({ kind }) => kind === 'event');
       const at = last?.kind === 'event' ? last.id : after;

@@ -22,6 +22,8 @@ interface Life {
 /** A connection for commands. Its process may be frozen for a while, or killed. */
 export class SimulatedConnection implements LogConnection, ServerLink {
   readonly redis: Redis;
+  /** When a command last timed out: whoever sent it waits a moment before it is sent again. */
+  failedAtMs = 0;
   /** How long a command is on its way, and its answer. */
   lagMs = 0;
   readonly #server: Server;
@@ -161,7 +163,10 @@ export class SimulatedConnection implements LogConnection, ServerLink {
           break;
         case 'timed out':
           this.#inTurn(life, 0, execute);
-          setTimeout(() => fail(new Error('Command timed out')), commandTimeoutMs);
+          setTimeout(() => {
+            this.failedAtMs = Date.now();
+            fail(new Error('Command timed out'));
+          }, commandTimeoutMs);
           break;
         default: {
           const delayMs = this.lagMs + (fate.kind === 'slow' ? fate.ms : 0);
