@@ -1,15 +1,12 @@
 import type { CommandResult, CommandSpec } from '../src/contract/job.ts';
-import { limits } from '../src/contract/limits.ts';
 import { ProblemError, problem } from '../src/contract/problem.ts';
 import type { Attempt, Outcome } from './attempt.ts';
-import { OutputDecoder } from './decode-output.ts';
+import { prepareCommand } from './prepare-command.ts';
+import { publishOutput } from './publish-output.ts';
 import { receiveControl } from './receive-control.ts';
 import type { WorkerServices } from './services.ts';
-import { commandEnvironment } from './terminal/environment.ts';
-import { type PreparedLaunch, prepareLaunch } from './terminal/launch.ts';
-import type { CommandExit, OutputChunk, RunningCommand } from './terminal/terminal.ts';
-import { openWorkspace } from './terminal/workspace.ts';
-import { untilRedisAnswers } from './until-redis-answers.ts';
+import type { PreparedLaunch } from './terminal/launch.ts';
+import type { CommandExit, RunningCommand } from './terminal/terminal.ts';
 
 /**
  * Runs a command to its end: everything it writes becomes events, everything sent to it its input. Null:
@@ -21,7 +18,7 @@ export async function runCommand(
   spec: CommandSpec,
 ): Promise<Outcome | null> {
   try {
-    const prepared = await prepare(services, attempt, spec);
+    const prepared = await prepareCommand(services, attempt, spec);
     try {
       return await run(services, attempt, prepared);
     } finally {
@@ -51,41 +48,6 @@ async function run(
   const command = await prepared.start();
   attempt.limits.begin();
   return follow(services, attempt, command);
-}
-
-async function prepare(
-  services: WorkerServices,
-  { job, identity }: Attempt,
-  spec: CommandSpec,
-): Promise<PreparedLaunch> {
-  const { dataDir, workRoots, environment, records, seal } = services;
-  const sealed = await untilRedisAnswers(services, () => records.extra(job.id, 'sealed'));
-  const secrets = sealed === null ? {} : openSecrets(() => seal.open(job.id, sealed), job.id);
-  const { workspace, cwd } = await openWorkspace({
-    dataDir,
-    jobId: job.id,
-    workRoots,
-    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-  });
-  const interactive = spec.interactive ?? false;
-  const env = commandEnvironment({
-    base: environment,
-    interactive,
-    worker: services.mark,
-    job: { id: job.id, run: identity.token, workspace, env: spec.env ?? {}, secrets },
-  });
-  return prepareLaunch(
-    {
-      command: spec.argv ? { argv: spec.argv } : { shell: spec.shell ?? '' },
-      cwd,
-      env,
-      interactive,
-      cols: spec.cols ?? 80,
-      rows: spec.rows ?? 24,
-      ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
-    },
-    services.terminals,
-  );
 }
 
 /** Reads the output to its end while input, cancel and time limits do their part. */
@@ -119,34 +81,6 @@ async function follow(services: WorkerServices, attempt: Attempt, command: Runni
   }
 }
 
-async function publishOutput(
-  attempt: Attempt,
-  output: AsyncIterable<OutputChunk>,
-): Promise<{ outputBytes: number; truncated: boolean }> {
-  const { publisher } = attempt;
-  const decoders = new Map<OutputChunk['stream'], OutputDecoder>();
-  let outputBytes = 0;
-  let truncated = false;
-  for await (const { stream, bytes } of output) {
-    attempt.limits.touch();
-    outputBytes += bytes.length;
-    if (truncated) continue;
-    if (outputBytes > limits.outputBytesMax) {
-      truncated = true;
-      publisher.emit({ type: 'output.truncated', data: { limitBytes: limits.outputBytesMax } });
-      continue;
-    }
-    const decoder = decoders.get(stream) ?? new OutputDecoder(stream);
-    decoders.set(stream, decoder);
-    for (const data of decoder.push(bytes)) publisher.emit({ type: 'output.delta', data });
-    if (publisher.isFull()) await attempt.limits.hold(publisher.room());
-  }
-  for (const decoder of decoders.values()) {
-    for (const data of decoder.end()) publisher.emit({ type: 'output.delta', data });
-  }
-  return { outputBytes, truncated };
-}
-
 function outcomeOf(
   { job }: Attempt,
   exit: CommandExit,
@@ -157,16 +91,4 @@ function outcomeOf(
   const how = exit.signal === null ? `ended with exit code ${exit.exitCode}` : `was ended by ${exit.signal}`;
   const error = problem('exit_nonzero', `The command of job ${job.id} ${how}. Its output says why.`);
   return { kind: 'failed', error, result, usage: null };
-}
-
-function openSecrets(open: () => Record<string, string>, job: string): Record<string, string> {
-  try {
-    return open();
-  } catch (error) {
-    throw new ProblemError(
-      'spawn_failed',
-      `The secrets of job ${job} were sealed with another key than this worker has. Start all processes with the same LLMMIXER_API_KEY and submit the job again.`,
-      { cause: error },
-    );
-  }
 }
