@@ -2,29 +2,84 @@ import type { CommandSpec } from '../src/contract/job.ts';
 import { ProblemError } from '../src/contract/problem.ts';
 import type { Attempt } from './attempt.ts';
 import type { WorkerServices } from './services.ts';
+import type { JobIsolation } from './terminal/chain/isolation.ts';
+import type { JobUser } from './terminal/chain/job-user.ts';
 import { commandEnvironment } from './terminal/environment.ts';
 import { type PreparedLaunch, prepareLaunch } from './terminal/launch.ts';
-import { openWorkspace } from './terminal/workspace.ts';
+import { closeWorkspace, openWorkspace } from './terminal/workspace.ts';
 import { untilRedisAnswers } from './until-redis-answers.ts';
 
+/** A command that may be started, and what shuts it in. */
+export interface PreparedJob extends PreparedLaunch {
+  isolation: JobIsolation;
+  /** Gives back its user and its workspace. To be called when nothing of the job runs. Never throws. */
+  release(): Promise<void>;
+}
+
 /**
- * Opens everything the command of a job needs: its secrets, its workspace, its environment and its terminal.
+ * Opens everything the command of a job needs: its secrets, its user, its workspace, its environment and its terminal.
  * @throws {ProblemError} `spawn_failed` when something is missing or not allowed.
  */
 export async function prepareCommand(
   services: WorkerServices,
-  { job, identity }: Attempt,
+  attempt: Attempt,
   spec: CommandSpec,
+): Promise<PreparedJob> {
+  const user = await services.isolation.holdUser();
+  let release = async (): Promise<void> => user?.release();
+  try {
+    const folders = openWorkspace({
+      workspacesDir: services.workspacesDir,
+      jobId: attempt.job.id,
+      workRoots: services.workRoots,
+      user,
+      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    });
+    const isolation = shutIn(services, attempt, { spec, user, ...folders });
+    release = async () => {
+      await isolation.release();
+      if (user !== null) closeWorkspace(folders.workspace);
+      user?.release();
+    };
+    const launch = await openLaunch(services, attempt, { spec, isolation, ...folders });
+    return { ...launch, isolation, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+function shutIn(
+  { isolation }: WorkerServices,
+  { job, identity }: Attempt,
+  {
+    spec: { network, readOnlyPaths, limits },
+    ...places
+  }: { spec: CommandSpec; user: JobUser | null; workspace: string; cwd: string },
+): JobIsolation {
+  return isolation.shutIn({
+    ...places,
+    job: job.id,
+    run: identity.token,
+    ...(network === undefined ? {} : { network }),
+    ...(readOnlyPaths === undefined ? {} : { readOnlyPaths }),
+    ...(limits === undefined ? {} : { limits }),
+  });
+}
+
+async function openLaunch(
+  services: WorkerServices,
+  { job, identity }: Attempt,
+  {
+    spec,
+    isolation: { chain },
+    workspace,
+    cwd,
+  }: { spec: CommandSpec; isolation: JobIsolation; workspace: string; cwd: string },
 ): Promise<PreparedLaunch> {
-  const { dataDir, workRoots, environment, records, seal } = services;
+  const { environment, records, seal } = services;
   const sealed = await untilRedisAnswers(services, () => records.extra(job.id, 'sealed'));
   const secrets = sealed === null ? {} : openSecrets(() => seal.open(job.id, sealed), job.id);
-  const { workspace, cwd } = openWorkspace({
-    dataDir,
-    jobId: job.id,
-    workRoots,
-    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-  });
   const interactive = spec.interactive ?? false;
   const env = commandEnvironment({
     base: environment,
@@ -41,6 +96,7 @@ export async function prepareCommand(
       cols: spec.cols ?? 80,
       rows: spec.rows ?? 24,
       ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
+      ...(chain === null ? {} : { chain }),
     },
     services.terminals,
   );

@@ -1,12 +1,12 @@
 import type { CommandResult, CommandSpec } from '../src/contract/job.ts';
 import { ProblemError, problem } from '../src/contract/problem.ts';
 import type { Attempt, Outcome } from './attempt.ts';
-import { prepareCommand } from './prepare-command.ts';
+import { type PreparedJob, prepareCommand } from './prepare-command.ts';
 import { publishOutput } from './publish-output.ts';
 import { receiveControl } from './receive-control.ts';
 import type { WorkerServices } from './services.ts';
-import type { PreparedLaunch } from './terminal/launch.ts';
-import type { CommandExit, RunningCommand } from './terminal/terminal.ts';
+import type { JobIsolation } from './terminal/chain/isolation.ts';
+import type { RunningCommand } from './terminal/terminal.ts';
 
 /**
  * Runs a command to its end: everything it writes becomes events, everything sent to it its input. Null:
@@ -23,6 +23,7 @@ export async function runCommand(
       return await run(services, attempt, prepared);
     } finally {
       prepared.discard(); // the terminal of a command that was never started
+      await prepared.release();
     }
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
@@ -34,24 +35,39 @@ export async function runCommand(
 async function run(
   services: WorkerServices,
   attempt: Attempt,
-  prepared: PreparedLaunch,
+  prepared: PreparedJob,
 ): Promise<Outcome | null> {
   const { publisher, ending } = attempt;
-  const { terminal, note } = prepared;
+  const { terminal, isolation } = prepared;
+  const { level: sandbox, limits } = isolation;
+  const note = noteOf(prepared);
   if (ending.signal.aborted) return null;
   const landing = await publisher.start({
     type: 'job.started',
-    data: { worker: services.id, terminal, sandbox: 'none', ...(note === undefined ? {} : { note }) },
+    data: { worker: services.id, terminal, sandbox, limits, ...(note === undefined ? {} : { note }) },
   });
   if (landing !== 'stored') return { kind: 'refused', landing };
   if (!ending.start()) return null;
   const command = await prepared.start();
   attempt.limits.begin();
-  return follow(services, attempt, command);
+  return follow(services, attempt, { command, isolation });
+}
+
+/** What a person should know of how it runs. */
+function noteOf({ note, isolation: { limits } }: PreparedJob): string | undefined {
+  const unbounded =
+    limits.memoryBytes === null
+      ? 'Its memory is not limited, since no control group can be made on this machine.'
+      : undefined;
+  return [note, unbounded].filter((it) => it !== undefined).join(' ') || undefined;
 }
 
 /** Reads the output to its end while input, cancel and time limits do their part. */
-async function follow(services: WorkerServices, attempt: Attempt, command: RunningCommand): Promise<Outcome> {
+async function follow(
+  services: WorkerServices,
+  attempt: Attempt,
+  { command, isolation }: { command: RunningCommand; isolation: JobIsolation },
+): Promise<Outcome> {
   const { publisher, ending, job, identity } = attempt;
   const stopReceiving = receiveControl(
     {
@@ -71,7 +87,11 @@ async function follow(services: WorkerServices, attempt: Attempt, command: Runni
   else ending.signal.addEventListener('abort', stop);
   try {
     const output = await publishOutput(attempt, command.output);
-    return outcomeOf(attempt, await command.exit, { terminal: command.terminal, ...output });
+    const exit = await command.exit;
+    const result = { ...exit, sandbox: isolation.level, terminal: command.terminal, ...output };
+    const usage = await command.usage;
+    const resources = usage && { maxRssBytes: usage.largestBytes, cpuMs: usage.cpuMs };
+    return outcomeOf(attempt, { ...result, resources }, isolation);
   } finally {
     ending.signal.removeEventListener('abort', stop);
     stopReceiving();
@@ -81,14 +101,24 @@ async function follow(services: WorkerServices, attempt: Attempt, command: Runni
   }
 }
 
-function outcomeOf(
-  { job }: Attempt,
-  exit: CommandExit,
-  rest: Pick<CommandResult, 'terminal' | 'outputBytes' | 'truncated'>,
-): Outcome {
-  const result: CommandResult = { ...exit, sandbox: 'none', ...rest };
-  if (exit.exitCode === 0) return { kind: 'succeeded', result, usage: null };
-  const how = exit.signal === null ? `ended with exit code ${exit.exitCode}` : `was ended by ${exit.signal}`;
-  const error = problem('exit_nonzero', `The command of job ${job.id} ${how}. Its output says why.`);
+function outcomeOf({ job }: Attempt, result: CommandResult, isolation: JobIsolation): Outcome {
+  const { exitCode, signal } = result;
+  if (exitCode === 0) return { kind: 'succeeded', result, usage: null };
+  const exceeded = exceededLimit(signal, isolation);
+  const how = signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
+  const error =
+    exceeded === null
+      ? problem('exit_nonzero', `The command of job ${job.id} ${how}. Its output says why.`)
+      : problem(
+          'limit_exceeded',
+          `The command of job ${job.id} ${how}: it used more than ${exceeded}. Submit it again with more, as far as the configuration allows.`,
+        );
   return { kind: 'failed', error, result, usage: null };
+}
+
+/** Which limit ended the command; null where it ended for another reason. */
+function exceededLimit(signal: string | null, { limits, ranOutOfMemory }: JobIsolation): string | null {
+  if (signal === 'SIGXCPU') return `its limits.cpuSeconds of ${limits.cpuSeconds}`;
+  if (signal === 'SIGXFSZ') return `its limits.fileBytes of ${limits.fileBytes}`;
+  return ranOutOfMemory() ? `its limits.memoryBytes of ${limits.memoryBytes}` : null;
 }

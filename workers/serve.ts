@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { TerminalKind } from '../src/contract/job.ts';
+import type { SandboxLevel, TerminalKind } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
 import type { Config } from '../src/platform/config.ts';
 import { makeDataFolder } from '../src/platform/data-folder.ts';
+import { findBubblewrap } from '../src/platform/find-bubblewrap.ts';
+import { readPlaces } from '../src/platform/places.ts';
 import { createSeal } from '../src/platform/seal.ts';
 import { EventLog } from '../src/store/event-log.ts';
 import { createFeed } from '../src/store/feed.ts';
@@ -18,9 +21,12 @@ import { createAdapters } from './adapters/registry.ts';
 import { runJob } from './run-job.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import type { WorkerServices } from './services.ts';
+import { type ChosenIsolation, chooseLevel } from './terminal/chain/choose-level.ts';
+import type { Isolation } from './terminal/chain/isolation.ts';
 import { reapOrphans } from './terminal/reap-orphans.ts';
 import { createTerminalTools } from './terminal/terminal-tools.ts';
 import { workerMark } from './terminal/worker-mark.ts';
+import { openWorkspacesFolder, workspacesOfOthers } from './terminal/workspaces-folder.ts';
 
 export interface ServeWorkerOptions {
   config: Config;
@@ -36,7 +42,9 @@ export interface WorkerReady {
   id: string;
   /** Best first. */
   terminals: TerminalKind[];
-  sandbox: 'none';
+  sandbox: SandboxLevel;
+  /** Why it is no better; absent where it is the best there is, or what was asked for. */
+  sandboxNote?: string;
   providers: string[];
 }
 
@@ -49,17 +57,20 @@ export async function serveWorker(
   options: ServeWorkerOptions,
 ): Promise<{ ready: WorkerReady; closed: Promise<void> }> {
   const { config, redisUrl, log: logger, stop } = options;
-  makeDataFolder(config.dataDir, 'workspaces');
+  makeDataFolder(config.dataDir);
+  const { isolation, note: sandboxNote } = await shutInCommands(options);
+  if (sandboxNote !== undefined) logger.warn(sandboxNote);
+  const workspacesDir = openWorkspacesFolder(config.dataDir, { forOthers: isolation.dropsUser });
   const connection = openLogConnection(redisUrl);
   const subscriber = connectRedis(redisUrl, 'subscriber');
   subscriber.on('error', () => {}); // reconnects by itself
-  const services = createServices(options, { connection, subscriber });
+  const services = createServices(options, { connection, subscriber, isolation, workspacesDir });
   const workers = createWorkerRegistry(connection.redis);
 
   reapOrphans({ log: logger });
   const reaping = setInterval(() => reapOrphans({ log: logger }), limits.workerHeartbeatMs);
   const { terminals } = await services.terminals.available();
-  const beating = beatRegularly(services, { workers, config, terminals });
+  const beating = beatRegularly(services, { workers, config, terminals, sandboxNote });
   const self = { name: `worker ${services.id}`, fingerprint: services.seal.keyFingerprint };
   const keyWatch = watchKeyHolders(connection, { self, log: logger });
   const consumer = consumeQueue(redisUrl, {
@@ -84,7 +95,22 @@ export async function serveWorker(
   const providers = [...new Set(services.adapters.list().map(({ provider }) => provider))];
   await connection.ready(AbortSignal.any([stop, AbortSignal.timeout(firstBeatMsMax)])).catch(() => {});
   if (!stop.aborted) await beating.beat();
-  return { ready: { id: services.id, terminals, sandbox: 'none', providers }, closed };
+  const sandbox = isolation.level;
+  return {
+    ready: { id: services.id, terminals, sandbox, providers, ...(sandboxNote && { sandboxNote }) },
+    closed,
+  };
+}
+
+/** Tries out how commands can be shut in; the service's own folders are what none of them may see. */
+function shutInCommands({ config, environment, log, stop }: ServeWorkerOptions): Promise<ChosenIsolation> {
+  const { cacheDir, searchPath } = readPlaces(environment);
+  return chooseLevel({
+    config,
+    hidden: [realpathSync(config.dataDir), workspacesOfOthers],
+    mark: workerMark(),
+    findBubblewrap: () => findBubblewrap({ cacheDir, searchPath, log, signal: stop }),
+  });
 }
 
 function createServices(
@@ -92,7 +118,14 @@ function createServices(
   {
     connection,
     subscriber,
-  }: { connection: ReturnType<typeof openLogConnection>; subscriber: ReturnType<typeof connectRedis> },
+    isolation,
+    workspacesDir,
+  }: {
+    isolation: Isolation;
+    workspacesDir: string;
+    connection: ReturnType<typeof openLogConnection>;
+    subscriber: ReturnType<typeof connectRedis>;
+  },
 ): WorkerServices {
   return {
     id: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
@@ -109,7 +142,8 @@ function createServices(
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: config.providers }),
     terminals: createTerminalTools({ log: logger }),
-    dataDir: config.dataDir,
+    isolation,
+    workspacesDir,
     workRoots: config.workRoots,
     environment,
     running: new RunningAttempts(),
@@ -117,18 +151,37 @@ function createServices(
 }
 
 function beatRegularly(
-  { id, running, adapters, logger }: WorkerServices,
-  { workers, config, terminals }: { workers: WorkerRegistry; config: Config; terminals: TerminalKind[] },
+  { id, running, adapters, logger, isolation }: WorkerServices,
+  {
+    workers,
+    config,
+    terminals,
+    sandboxNote,
+  }: {
+    workers: WorkerRegistry;
+    config: Config;
+    terminals: TerminalKind[];
+    sandboxNote: string | undefined;
+  },
 ): { beat: () => Promise<void>; stop: () => Promise<void> } {
   const startedAt = new Date().toISOString();
   const { concurrency } = config;
   const models = adapters.list();
+  const capabilities = {
+    ...(sandboxNote === undefined ? {} : { sandboxNote }),
+    network: config.network,
+    isolatesNetwork: isolation.isolatesNetwork,
+    limits: isolation.limits,
+    readOnlyPaths: config.readOnlyPaths,
+  };
   let latest = Promise.resolve();
   const beat = () => {
     const said = { id, pid: process.pid, host: hostname(), startedAt, running: running.size, concurrency };
-    latest = workers.beat({ ...said, sandbox: 'none', terminals, models }).catch((error: unknown) => {
-      logger.debug({ err: error }, 'a heartbeat was not heard');
-    });
+    latest = workers
+      .beat({ ...said, sandbox: isolation.level, terminals, models, capabilities })
+      .catch((error: unknown) => {
+        logger.debug({ err: error }, 'a heartbeat was not heard');
+      });
     return latest;
   };
   const timer = setInterval(beat, limits.workerHeartbeatMs);

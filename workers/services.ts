@@ -6,6 +6,7 @@ import type { Inbox, WakeListener } from '../src/store/inbox.ts';
 import type { JobRecords } from '../src/store/job-records.ts';
 import type { Adapters } from './adapters/registry.ts';
 import type { RunningAttempts } from './running-attempts.ts';
+import type { Isolation } from './terminal/chain/isolation.ts';
 import type { TerminalTools } from './terminal/terminal-tools.ts';
 
 /** Everything an attempt stands on, made once by the door and handed down. */
@@ -23,7 +24,9 @@ export interface WorkerServices {
   terminals: TerminalTools;
   /** Tells the processes of this worker's jobs from all others, also after its death. */
   mark: string;
-  dataDir: string;
+  isolation: Isolation;
+  /** Absolute folder of the workspaces of jobs. */
+  workspacesDir: string;
   workRoots: readonly string[];
   /** The environment of this process, from which commands get the harmless part. */
   environment: Readonly<Record<string, string | undefined>>;

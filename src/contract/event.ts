@@ -1,4 +1,5 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { EffectiveLimits } from './command-limits.ts';
 import {
   CommandResult,
   Cursor,
@@ -12,11 +13,10 @@ import {
   terminalKinds,
   Usage,
 } from './job.ts';
+import { nullable } from './nullable.ts';
 import { Problem } from './problem.ts';
 
 const finalResult = Type.Unsafe<JobResult | null>({ anyOf: [CommandResult, PromptResult, { type: 'null' }] });
-const orNull = <T extends TSchema>(schema: T) =>
-  Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }] });
 
 /** The data of each kind of event. Everything that happens to a job is one of these. */
 export const eventData = {
@@ -27,6 +27,7 @@ export const eventData = {
     terminal: Type.Optional(Type.Enum([...terminalKinds])),
     sandbox: Type.Optional(Type.Enum([...sandboxLevels])),
     model: Type.Optional(Type.String()),
+    limits: Type.Optional(EffectiveLimits),
     pid: Type.Optional(Type.Integer()),
     note: Type.Optional(Type.String()),
   }),
@@ -61,8 +62,8 @@ export const eventData = {
   'job.ended': Type.Object({
     status: Type.Enum(['succeeded', 'failed', 'cancelled']),
     result: finalResult,
-    error: orNull(Problem),
-    usage: orNull(Usage),
+    error: nullable(Problem),
+    usage: nullable(Usage),
   }),
 } as const;
 

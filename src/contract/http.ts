@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { EffectiveLimits } from './command-limits.ts';
 import { Job, JobId, sandboxLevels, Timestamp, terminalKinds } from './job.ts';
 import { jobFilterFields } from './job-filter.ts';
 import { limits } from './limits.ts';
@@ -75,6 +76,29 @@ export const Worker = Type.Object(
   { $id: 'Worker' },
 );
 export type Worker = Static<typeof Worker>;
+/** What commands can ask for and get at a worker. */
+export const WorkerCapabilities = Type.Object(
+  {
+    worker: Type.String(),
+    sandbox: Type.Enum([...sandboxLevels]),
+    sandboxNote: Type.Optional(
+      Type.String({
+        description: 'Why it is no better; absent where it is the best, or what was asked for.',
+      }),
+    ),
+    terminals: Type.Array(Type.Enum([...terminalKinds]), { description: 'Best first.' }),
+    network: Type.Boolean({ description: 'Whether commands that do not say reach the network.' }),
+    isolatesNetwork: Type.Boolean({
+      description: 'Whether `network: false` can be kept; else it is refused.',
+    }),
+    limits: EffectiveLimits,
+    readOnlyPaths: Type.Array(Type.String(), { description: 'Where the `readOnlyPaths` of a job may lie.' }),
+  },
+  { $id: 'WorkerCapabilities' },
+);
+export type WorkerCapabilities = Static<typeof WorkerCapabilities>;
+export const Capabilities = Type.Object({ items: Type.Array(WorkerCapabilities) });
+
 export const WorkerList = Type.Object({ items: Type.Array(Worker) });
 
 export const Model = Type.Object(

@@ -1,11 +1,11 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { CommandLimits } from './command-limits.ts';
 import { jobIdPattern } from './job-id.ts';
 import { limits } from './limits.ts';
+import { nullable } from './nullable.ts';
 import { Problem } from './problem.ts';
 
 const strict = { additionalProperties: false } as const;
-const nullable = <T extends TSchema>(schema: T) =>
-  Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }] });
 
 export const JobId = Type.String({
   pattern: jobIdPattern,
@@ -106,6 +106,19 @@ const commandFields = {
     }),
   ),
   env: Type.Optional(Variables),
+  network: Type.Optional(
+    Type.Boolean({
+      description:
+        'false: the command reaches no network, not even this machine itself; refused where that cannot be kept. Default: LLMMIXER_NETWORK.',
+    }),
+  ),
+  readOnlyPaths: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 4096, pattern: '^/[^\\u0000]*$' }), {
+      maxItems: limits.readOnlyPathsMax,
+      description: 'Further paths the sandbox shows, under one of LLMMIXER_READ_ONLY_PATHS.',
+    }),
+  ),
+  limits: Type.Optional(CommandLimits),
   stdin: Type.Optional(Type.String({ maxLength: limits.stdinBytesMax })),
   cols: Type.Optional(columns),
   rows: Type.Optional(rows),
@@ -190,6 +203,19 @@ export const CommandResult = Type.Object({
   sandbox: Type.Enum([...sandboxLevels]),
   outputBytes: Type.Integer({ description: 'All the command wrote, kept or not.' }),
   truncated: Type.Boolean(),
+  resources: Type.Unsafe<{ maxRssBytes: number | null; cpuMs: number } | null>({
+    description: 'What its processes used; null where this machine does not count it.',
+    anyOf: [
+      Type.Object({
+        maxRssBytes: Type.Unsafe<number | null>({
+          type: ['integer', 'null'],
+          description: 'Memory of the largest of its processes.',
+        }),
+        cpuMs: Type.Integer({ description: 'CPU time of all of them.' }),
+      }),
+      { type: 'null' },
+    ],
+  }),
 });
 export type CommandResult = Static<typeof CommandResult>;
 

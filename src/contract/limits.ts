@@ -158,6 +158,23 @@ export const limits = {
   sweepBatch: 500,
   /** The oldest jobs of the list that a sweep looks at, to forget those that have expired. */
   sweepForgetMax: 1000,
+  /** One job, unless it or the configuration says less: room for a large build, and an end for what runs away. */
+  jobFileBytesDefault: 8 * 1024 * MIB,
+  jobCpuSecondsDefault: 24 * 3600,
+  jobProcessesMax: 1_000_000,
+  jobOpenFilesMax: 1_048_576,
+  jobBytesMax: 2 ** 50,
+  jobCpuSecondsMax: 365 * 24 * 3600,
+  /** Less memory than this starts no program. */
+  jobMemoryBytesMin: 8 * MIB,
+  /** Further paths that one job may ask to see. */
+  readOnlyPathsMax: 16,
+  /** Bringing bubblewrap: a start does not wait longer for a better sandbox. */
+  sandboxFetchMsMax: 30 * SECOND_MS,
+  /** Each of the temporary folders of a sandbox, which are kept in memory. */
+  sandboxTemporaryBytes: 1024 * MIB,
+  /** One try of a launch chain at the start. */
+  sandboxProbeMs: 20 * SECOND_MS,
   /** Steps of a stop: interrupt, hang up (a terminal), terminate, kill. The second falls into the first's grace. */
   hangUpAfterMs: SECOND_MS,
   interruptGraceMs: 3 * SECOND_MS,
@@ -165,6 +182,8 @@ export const limits = {
   /** What a command leaves behind when it ends by itself: time after SIGTERM, then kills until this gives up. */
   leftoverGraceMs: 300,
   killGiveUpMs: 5 * SECOND_MS,
+  /** What has outlived kills for this long ends with its pid namespace. */
+  killGuardAfterMs: 300,
   /** A command's output that nobody has taken: reading stops, and goes on. One more read of 64 KiB may come. */
   commandHeldBytesPause: 896 * KIB,
   commandHeldBytesResume: 256 * KIB,

@@ -39,6 +39,7 @@ export const problems = {
 
   exit_nonzero: { status: 422, title: 'The command failed', retryable: true },
   spawn_failed: { status: 422, title: 'The command could not be started', retryable: false },
+  limit_exceeded: { status: 422, title: 'The command used more than it may', retryable: false },
   timeout: { status: 504, title: 'The run took too long', retryable: true },
   idle_timeout: { status: 504, title: 'Nothing happened for too long', retryable: true },
   ttl_expired: { status: 504, title: 'The job waited too long', retryable: false },

@@ -57,6 +57,39 @@ export const configVariables = {
     default: '',
     description: 'Folders in which a job may ask for a `cwd`, separated by colons.',
   },
+  LLMMIXER_SANDBOX: {
+    default: 'auto',
+    description:
+      'How commands are shut in: `auto` takes the best that works here, `required` does not start without a sandbox, `user` and `none` ask for less.',
+  },
+  LLMMIXER_NETWORK: {
+    default: 'on',
+    description: 'Whether commands reach the network that do not say: `on` or `off`.',
+  },
+  LLMMIXER_READ_ONLY_PATHS: {
+    default: '',
+    description: 'Folders that jobs may ask to see in their sandbox, separated by colons.',
+  },
+  LLMMIXER_JOB_UIDS: {
+    default: '61184-65519',
+    description:
+      'Where the service is root: the users that commands run as, one a job, `first-last`; a single one serves all.',
+  },
+  LLMMIXER_JOB_PROCESSES: { default: '1024', description: 'Processes and threads of one job, at most.' },
+  LLMMIXER_JOB_OPEN_FILES: { default: '4096', description: 'Open files of one process of a job, at most.' },
+  LLMMIXER_JOB_FILE_BYTES: {
+    default: String(limits.jobFileBytesDefault),
+    description: 'Bytes of one file that a job writes, at most.',
+  },
+  LLMMIXER_JOB_CPU_SECONDS: {
+    default: String(limits.jobCpuSecondsDefault),
+    description: 'CPU time of one process of a job, at most.',
+  },
+  LLMMIXER_JOB_MEMORY_BYTES: {
+    default: '0',
+    description:
+      'Memory of one job, at most, where a control group can be made; 0 is half of what the machine has.',
+  },
   LLMMIXER_RETENTION_DAYS: {
     default: '7',
     description: `Days a job is kept after it ended: 1 to ${limits.retentionDaysMax}.`,

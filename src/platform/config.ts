@@ -3,6 +3,7 @@ import { limits } from '../contract/limits.ts';
 import { ConfigReader } from './config-reader.ts';
 import { configVariableNames, isSecret } from './config-variables.ts';
 import type { Environment } from './environment.ts';
+import { type JobLimits, readJobLimits } from './job-limits.ts';
 import { isLoopback } from './loopback.ts';
 import { nearestName } from './nearest-name.ts';
 import { readPlaces } from './places.ts';
@@ -20,6 +21,7 @@ export interface ProviderConfig {
   models: string[];
 }
 
+const sandboxChoices = ['auto', 'required', 'user', 'none'] as const;
 const logLevels = ['info', 'fatal', 'error', 'warn', 'debug', 'trace', 'silent'] as const;
 
 /** The whole configuration, checked and with every default filled in. */
@@ -44,6 +46,14 @@ export interface Config {
   publicUrl: string | null;
   /** Absolute folders in which a job may ask for a `cwd`. */
   workRoots: string[];
+  sandbox: (typeof sandboxChoices)[number];
+  /** Whether commands that do not say reach the network. */
+  network: boolean;
+  /** Absolute folders that jobs may ask to see. */
+  readOnlyPaths: string[];
+  /** The users that commands run as where the service is root, both ends included. */
+  jobUids: { first: number; last: number };
+  jobLimits: JobLimits;
   retentionDays: number;
   keepBytes: number;
   drainMs: number;
@@ -81,9 +91,11 @@ export function readConfig(env: Environment): Config {
     redisServer: reader.text('LLMMIXER_REDIS_SERVER'),
     allowedHosts: reader.list('LLMMIXER_ALLOWED_HOSTS', ',', hostFault),
     publicUrl: reader.url('LLMMIXER_PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, '') ?? null,
-    workRoots: reader.list('LLMMIXER_WORK_ROOTS', ':', (root) =>
-      isAbsolute(root) ? null : 'is not an absolute path',
-    ),
+    workRoots: reader.list('LLMMIXER_WORK_ROOTS', ':', absolutePathFault),
+    sandbox: reader.oneOf('LLMMIXER_SANDBOX', sandboxChoices),
+    network: reader.oneOf('LLMMIXER_NETWORK', ['on', 'off']) === 'on',
+    readOnlyPaths: reader.list('LLMMIXER_READ_ONLY_PATHS', ':', absolutePathFault),
+    ...readJobLimits(reader),
     retentionDays: reader.integer('LLMMIXER_RETENTION_DAYS', { min: 1, max: limits.retentionDaysMax }),
     keepBytes: reader.integer('LLMMIXER_KEEP_BYTES', { min: limits.keepBytesMin, max: limits.keepBytesMax }),
     drainMs: reader.integer('LLMMIXER_DRAIN_MS', { min: 0, max: limits.drainMsMax }),
@@ -111,6 +123,10 @@ export function configWarnings(env: Environment, config: Config): string[] {
       .filter(({ key, keyVariable }) => keyVariable !== undefined && key === undefined)
       .map(({ name, keyVariable }) => `${keyVariable} is not set, so prompts to ${name}/ will fail`),
   ];
+}
+
+function absolutePathFault(path: string): string | null {
+  return isAbsolute(path) ? null : 'is not an absolute path';
 }
 
 const redisProtocols = ['redis:', 'rediss:', 'unix:'];

@@ -1,35 +1,18 @@
-import { access, constants, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
-import { Apt } from './apt.ts';
-import { withLockFile } from './lock-file.ts';
-import { makeFolder } from './make-folder.ts';
+import type { Apt } from './apt.ts';
+import { bringPackage, type DebianPackage, placeOf } from './debian-package.ts';
 import { type RedisServer, whyUnusable } from './redis-server.ts';
 import { exitCodes, StartError } from './start-error.ts';
 
-/** Holds Debian's `redis-check-rdb`, which is the server by another name, without its system service. */
-const redisPackage = 'redis-tools';
 /** A library may need further ones. Three rounds have always been enough; more would be going in circles. */
 const libraryRoundsMax = 3;
 
-/** Whether this machine has what is needed to bring Debian's packages. Root is not needed. */
-export async function canFetchRedisServer(): Promise<boolean> {
-  const tools = ['/usr/bin/apt-get', '/usr/bin/dpkg-deb', '/usr/bin/dpkg-query', '/usr/bin/ldd'];
-  const present = await Promise.all(
-    tools.map((tool) =>
-      access(tool, constants.X_OK).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return process.platform === 'linux' && present.every(Boolean);
-}
-
 /** The server an earlier start brought, for this very system; null when there is none. */
 export async function cachedRedisServer(cacheDir: string): Promise<RedisServer | null> {
-  const server = serverIn(await cachePlace(cacheDir));
+  const server = serverIn(await placeOf(redisTools, cacheDir));
   return access(server.path, constants.X_OK).then(
     () => server,
     () => null,
@@ -48,14 +31,8 @@ export async function fetchRedisServer(options: {
 }): Promise<RedisServer> {
   const { cacheDir, log } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limits.packageFetchMsMax)]);
-  const place = await cachePlace(cacheDir);
   try {
-    makeFolder(cacheDir);
-    return await withLockFile(
-      join(cacheDir, 'redis.lock'),
-      () => bring({ cacheDir, place, log, signal }),
-      signal,
-    );
+    return serverIn(await bringPackage(redisTools, { cacheDir, log, signal }));
   } catch (error) {
     options.signal.throwIfAborted();
     throw new StartError(
@@ -66,32 +43,13 @@ export async function fetchRedisServer(options: {
   }
 }
 
-async function bring(options: {
-  cacheDir: string;
-  place: string;
-  log: Logger;
-  signal: AbortSignal;
-}): Promise<RedisServer> {
-  const { cacheDir, place, log, signal } = options;
-  const server = serverIn(place);
-  if ((await whyUnusable(server, signal)) === null) return server;
-  log.info("no Redis server found; bringing Debian's redis-tools into the cache");
-  // Unpacked beside its place and moved when whole, so a crash leaves no half of a server.
-  const workshop = await mkdtemp(join(cacheDir, 'redis.partial.'));
-  try {
-    const root = join(workshop, 'root');
-    const apt = new Apt({ workshop, signal });
-    await apt.unpack([redisPackage], root);
-    await addMissingLibraries(apt, root);
-    const fault = await whyUnusable(serverIn(root), signal);
-    if (fault !== null) throw new StartError(exitCodes.unavailable, `the downloaded server ${fault}`);
-    await rm(place, { recursive: true, force: true });
-    await rename(root, place);
-  } finally {
-    await rm(workshop, { recursive: true, force: true });
-  }
-  return serverIn(place);
-}
+/** Holds Debian's `redis-check-rdb`, which is the server by another name, without its system service. */
+const redisTools: DebianPackage = {
+  name: 'redis',
+  package: 'redis-tools',
+  complete: addMissingLibraries,
+  whyUnusable: (root, signal) => whyUnusable(serverIn(root), signal),
+};
 
 /** Slim images lack some of the libraries, and which ones they are called after differs by release: so ask. */
 async function addMissingLibraries(apt: Apt, root: string): Promise<void> {
@@ -104,14 +62,6 @@ async function addMissingLibraries(apt: Apt, root: string): Promise<void> {
       throw new StartError(exitCodes.unavailable, `no package was found for ${missing.join(', ')}`);
     await apt.unpack(packages, root);
   }
-}
-
-/** One copy a release and processor: libraries of another release do not fit. */
-async function cachePlace(cacheDir: string): Promise<string> {
-  const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const field = (name: string): string =>
-    new RegExp(`^${name}="?([A-Za-z0-9._-]+)`, 'm').exec(text)?.[1] ?? 'unknown';
-  return resolve(cacheDir, `redis-${field('ID')}-${field('VERSION_ID')}-${process.arch}`);
 }
 
 function serverIn(root: string): RedisServer {

@@ -1,7 +1,8 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { cachedRedisServer, canFetchRedisServer, fetchRedisServer } from './fetch-redis-server.ts';
+import { canBringPackages } from './debian-package.ts';
+import { cachedRedisServer, fetchRedisServer } from './fetch-redis-server.ts';
 import { type RedisServer, whyUnusable } from './redis-server.ts';
 import { exitCodes, StartError } from './start-error.ts';
 
@@ -36,7 +37,7 @@ export async function findRedisServer(options: FindRedisServer): Promise<RedisSe
   }
   const cached = await cachedRedisServer(cacheDir);
   if (cached !== null && (await whyUnusable(cached, signal)) === null) return cached;
-  if (await canFetchRedisServer()) return fetchRedisServer({ cacheDir, log, signal });
+  if (await canBringPackages()) return fetchRedisServer({ cacheDir, log, signal });
   throw new StartError(
     exitCodes.unavailable,
     `There is no Redis server on this machine. Install one (${installLine()}), or set REDIS_URL to one elsewhere, then start again.`,

@@ -1,11 +1,14 @@
 import type { Redis } from 'ioredis';
-import type { Model, Worker } from '../contract/http.ts';
+import type { Model, Worker, WorkerCapabilities } from '../contract/http.ts';
 import { limits } from '../contract/limits.ts';
 import { keys } from './keys.ts';
 import { serverTimeMs } from './redis.ts';
 
-/** What a worker says of itself: its resource, and the models it can reach. */
-export type WorkerRecord = Worker & { models: Model[] };
+/** What a worker says of itself: its resource, what it can do, and the models it can reach. */
+export type WorkerRecord = Worker & {
+  models: Model[];
+  capabilities: Omit<WorkerCapabilities, 'worker' | 'sandbox' | 'terminals'>;
+};
 
 /**
  * Who works: each worker says so every few seconds; who is silent for long is not counted. Times are those of

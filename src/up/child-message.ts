@@ -9,6 +9,7 @@ const WorkerReady = Type.Object({
   id: Type.String(),
   terminals: Type.Array(Type.String()),
   sandbox: Type.String(),
+  sandboxNote: Type.Optional(Type.String()),
   providers: Type.Array(Type.String()),
 });
 const Failed = Type.Object({

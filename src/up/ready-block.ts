@@ -18,7 +18,8 @@ export function readyBlock(found: {
     Open: loginLink === null ? address : `${loginLink}  (works once)`,
     Key: keyFile ?? 'LLMMIXER_API_KEY',
     Redis: redis,
-    Terminal: `${worker.terminals.join(', ')}; sandbox: ${worker.sandbox}`,
+    Terminal: worker.terminals.join(', '),
+    Sandbox: [levels[worker.sandbox] ?? worker.sandbox, worker.sandboxNote].filter(Boolean).join('. '),
     Models: worker.providers
       .map((name) => (name === 'demo' ? 'demo/ (plays a script)' : `${name}/`))
       .join(', '),
@@ -39,6 +40,13 @@ export function readyBlock(found: {
     '',
   ].join('\n');
 }
+
+/** What each level means to a person. */
+const levels: Record<string, string> = {
+  sandbox: 'sandbox: commands see no processes, keys or folders of others',
+  user: 'user: each command runs as a user of its own',
+  none: 'none: commands may do what this service may',
+};
 
 /** An expression for inside double quotes, so that the key itself is neither printed nor kept in a history. */
 function keyInShell(keyFile: string | null): string {

@@ -48,7 +48,7 @@ describe('a submit', () => {
     ['an argument that is no text', { type: 'command', argv: ['x', 1] }, '/argv/1'],
     ['a NUL', { type: 'command', shell: 'a\0b' }, '/shell'],
     ['an unknown field', { ...command, colour: 1 }, '/colour'],
-    ['a field that is not built', { ...command, network: true }, '/network'],
+    ['a field that is not built', { ...command, answers: [] }, '/answers'],
     ['a number as text', { ...command, priority: '5' }, '/priority'],
     ['a priority out of range', { ...command, priority: 10 }, '/priority'],
     ['a fraction', { ...command, timeoutMs: 1.5 }, '/timeoutMs'],

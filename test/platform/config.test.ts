@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConfigError, configWarnings, readConfig } from '../../src/platform/config.ts';
@@ -30,6 +30,17 @@ test('an empty environment is a whole configuration, and empty variables count a
     allowedHosts: [],
     publicUrl: null,
     workRoots: [],
+    sandbox: 'auto',
+    network: true,
+    readOnlyPaths: [],
+    jobUids: { first: 61_184, last: 65_519 },
+    jobLimits: {
+      processes: 1024,
+      openFiles: 4096,
+      fileBytes: 2 ** 33,
+      cpuSeconds: 86_400,
+      memoryBytes: Math.floor(totalmem() / 2),
+    },
     retentionDays: 7,
     keepBytes: 8 * 1024 * 1024,
     drainMs: 10_000,
@@ -54,6 +65,8 @@ test('all faults are told at once, each with its variable and what would be righ
     LLMMIXER_DRAIN_MS: '-1',
     LLMMIXER_ALLOWED_HOSTS: 'good.example, http://bad.example',
     LLMMIXER_WORK_ROOTS: '/srv:relative',
+    LLMMIXER_SANDBOX: 'yes',
+    LLMMIXER_JOB_UIDS: '9-3',
     LLMMIXER_PUBLIC_URL: 'mixer.example',
     LLMMIXER_PROVIDERS: join(folder, 'absent.json'),
   });
@@ -66,6 +79,8 @@ test('all faults are told at once, each with its variable and what would be righ
     'LLMMIXER_ALLOWED_HOSTS: "http://bad.example" is not a host name without port.',
     'LLMMIXER_PUBLIC_URL must be a URL that begins with http:// or https://.',
     'LLMMIXER_WORK_ROOTS: "relative" is not an absolute path.',
+    'LLMMIXER_SANDBOX must be one of auto, required, user, none, not "yes".',
+    'LLMMIXER_JOB_UIDS must be a user id or two of them, such as 61184-65519, not "9-3".',
     'LLMMIXER_DRAIN_MS must be a whole number from 0 to 3600000, not "-1".',
   ]);
 });

@@ -21,6 +21,12 @@ const said = {
   running: 0,
   concurrency: 16,
   sandbox: 'none' as const,
+  capabilities: {
+    network: true,
+    isolatesNetwork: false,
+    limits: { processes: null, openFiles: null, fileBytes: null, cpuSeconds: null, memoryBytes: null },
+    readOnlyPaths: [],
+  },
   terminals: ['pipe' as const],
   models: [],
 };

@@ -9,6 +9,7 @@ import { runCommand } from '../../workers/run-command.ts';
 import type { WorkerServices } from '../../workers/services.ts';
 import type { CommandExit, RunningCommand } from '../../workers/terminal/terminal.ts';
 import { limitTime } from '../../workers/time-limits.ts';
+import { isolationAtLevelNone } from './terminal/isolation-room.ts';
 
 let start: () => Promise<RunningCommand>;
 vi.mock('../../workers/terminal/launch.ts', () => ({
@@ -55,7 +56,8 @@ async function run(ends: Ends): Promise<{ ending: Ending; outcome: Promise<Outco
   };
   const services = {
     id: 'w',
-    dataDir,
+    isolation: isolationAtLevelNone(),
+    workspacesDir: dataDir,
     workRoots: [],
     environment: {},
     log: { connection: { ready: async () => {} } },
@@ -87,6 +89,7 @@ function fakeCommand(ends: Ends): RunningCommand {
     pid: 0,
     terminal: 'pipe',
     note: undefined,
+    usage: Promise.resolve(null),
     output: (async function* () {})(),
     inputRoom: () => Number.MAX_SAFE_INTEGER,
     write: () => false,

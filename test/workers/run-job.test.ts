@@ -20,6 +20,7 @@ import { workerMark } from '../../workers/terminal/worker-mark.ts';
 import { createJob } from '../support/job.ts';
 import { emptyDatabase } from '../support/redis.ts';
 import { apiKey } from '../support/service.ts';
+import { isolationAtLevelNone } from './terminal/isolation-room.ts';
 import { toolsWith } from './terminal/run-in-room.ts';
 
 let connection: LogConnection;
@@ -42,7 +43,8 @@ beforeAll(async () => {
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: [] }),
     terminals: toolsWith(),
-    dataDir: mkdtempSync(join(tmpdir(), 'llmmixer-run-job-')),
+    isolation: isolationAtLevelNone(),
+    workspacesDir: mkdtempSync(join(tmpdir(), 'llmmixer-run-job-')),
     workRoots: [],
     environment: process.env,
     running: new RunningAttempts(),
@@ -51,7 +53,7 @@ beforeAll(async () => {
 afterAll(() => {
   connection.close();
   subscriber.disconnect();
-  rmSync(services.dataDir, { recursive: true, maxRetries: 20 });
+  rmSync(services.workspacesDir, { recursive: true, maxRetries: 20 });
 });
 
 const idleTimeoutMs = 3000;

@@ -1,5 +1,6 @@
 import type { TerminalKind } from '../../src/contract/job.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
+import type { Chain } from './chain/enter.ts';
 import { checkFolder, findProgram } from './find-program.ts';
 import { type PipeOptions, runOverPipes } from './pipes.ts';
 import { readProgramFormat } from './program-format.ts';
@@ -22,6 +23,8 @@ export interface PreparedCommand {
   stdin: Buffer;
   cols: number;
   rows: number;
+  /** What shuts the command in; null: nothing does. */
+  chain: Chain | null;
   log: TerminalLog;
 }
 
@@ -96,10 +99,11 @@ const noDevice = 'No further pseudo-terminal could be opened.';
 
 function prepare(request: LaunchRequest, log: TerminalLog): PreparedCommand {
   const { cwd, env, cols, rows } = request;
-  checkFolder(cwd);
+  const user = request.chain?.user ?? null;
+  checkFolder(cwd, user);
   const path = env.PATH ?? '';
   const [name = '', ...args] = 'argv' in request.command ? request.command.argv : shellArguments(request);
-  const file = findProgram(name, { path, cwd });
+  const file = findProgram(name, { path, cwd, user });
   const marks = ['LLMMIXER_JOB_ID', 'LLMMIXER_RUN'].flatMap((variable) =>
     env[variable] === undefined ? [] : [`${variable}=${env[variable]}`],
   );
@@ -115,15 +119,16 @@ function prepare(request: LaunchRequest, log: TerminalLog): PreparedCommand {
     stdin: Buffer.from(request.stdin ?? ''),
     cols,
     rows,
+    chain: request.chain ?? null,
     log,
   };
 }
 
 /** bash where the job's PATH has it, else the shell that every system has. */
-function shellArguments({ command, cwd, env }: LaunchRequest): string[] {
+function shellArguments({ command, cwd, env, chain }: LaunchRequest): string[] {
   const line = 'shell' in command ? command.shell : '';
   try {
-    findProgram('bash', { path: env.PATH ?? '', cwd });
+    findProgram('bash', { path: env.PATH ?? '', cwd, user: chain?.user ?? null });
     return ['bash', '-c', line];
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;

@@ -1,14 +1,12 @@
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type InputPipe, type OutputPipe, openPipes, type Pipes } from './fifo.ts';
-import { withFirstHop } from './first-hop.ts';
 import { createInputWriter, type InputWriter } from './input-writer.ts';
 import type { PreparedCommand } from './launch.ts';
 import { createMarkedOutput, type MarkedOutput } from './marked-output.ts';
 import { createOutputQueue } from './output-queue.ts';
-import { createProcessTree } from './process-tree.ts';
 import { superviseCommand } from './running-command.ts';
-import { type SpawnedCommand, spawnCommand } from './spawn-command.ts';
+import { type StartedCommand, startCommand } from './start-command.ts';
 import type { RunningCommand } from './terminal.ts';
 
 export interface PipeOptions {
@@ -28,7 +26,7 @@ export async function runOverPipes(command: PreparedCommand, options: PipeOption
     withInput: options.keepsInput || command.stdin.length > 0,
     withErrors: true,
   });
-  const spawned = await spawnOnto(pipes, command, options);
+  const started = await spawnOnto(pipes, command, options);
   const queue = createOutputQueue({
     pause: () => outputs.forEach((it) => void it.pause()),
     resume: () => outputs.forEach((it) => void it.resume()),
@@ -40,17 +38,16 @@ export async function runOverPipes(command: PreparedCommand, options: PipeOption
   const input = pipes.stdin === null ? null : createPipeInput(pipes.stdin, command.stdin);
   if (!options.keepsInput) input?.endInput();
   return superviseCommand({
-    pid: spawned.pid,
+    ...started,
     terminal: 'pipe',
     note: options.note,
-    exited: spawned.exited,
-    tree: createProcessTree({ pid: spawned.pid, marks: command.marks }),
     queue,
     finishOutput: async () => void (await Promise.all(outputs.map((it) => it.finish()))),
     input,
     endInput: () => input?.endInput(),
     resize: () => false,
     release: async () => {
+      await started.endChain();
       input?.close();
       outputs.forEach((it) => void it.close());
     },
@@ -60,14 +57,13 @@ export async function runOverPipes(command: PreparedCommand, options: PipeOption
 
 async function spawnOnto(
   pipes: Pipes,
-  { program, cwd, env }: PreparedCommand,
+  command: PreparedCommand,
   { bash }: PipeOptions,
-): Promise<SpawnedCommand> {
+): Promise<StartedCommand> {
   const { stdin, stdout, stderr } = pipes;
   const stdio = [stdin?.commandFd ?? 'ignore', stdout.commandFd, stderr?.commandFd ?? 'ignore'] as const;
-  const start = bash === undefined ? { ...program, env } : withFirstHop({ bash, env, ...program });
   try {
-    return await spawnCommand({ ...start, cwd, stdio });
+    return await startCommand(command, { stdio, bash, mode: 'none' });
   } catch (error) {
     const ours = [stdin?.writerFd, stdout.readerFd, stdout.markerFd, stderr?.readerFd, stderr?.markerFd];
     for (const fd of ours) if (fd !== undefined) closeSync(fd);

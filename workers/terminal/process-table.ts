@@ -57,6 +57,11 @@ export function readEnvironment(pid: number): string[] | undefined {
   }
 }
 
+/** Pids of the children of a process, those that only wait to be reaped too, oldest first; none where it is gone. */
+export function readChildren(pid: number): number[] {
+  return readOrEmpty(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+}
+
 /** Names the pid namespace of this process: the same pid means another process in another one. */
 export function processNamespace(): string {
   try {

@@ -21,6 +21,8 @@ export interface ProcessTree {
   signalAll(members: readonly ProcessRecord[], signal: NodeJS.Signals): void;
   /** To the foreground process group of the job's terminal, or to its first process group. */
   signalForeground(signal: NodeJS.Signals): void;
+  /** Kills the one process with which everything in the job's pid namespace ends; absent where it has none. */
+  readonly killGuard?: () => void;
 }
 
 export interface TreeRoot {
@@ -34,6 +36,8 @@ export interface TreeRoot {
   marks: readonly string[];
   /** Processes that watch over the job and report its end: in no survey. */
   watchers?: readonly number[];
+  /** The process whose death ends all others: the guard of a pid namespace. */
+  guard?: number;
 }
 
 /**
@@ -46,7 +50,9 @@ export function createProcessTree(root: TreeRoot): ProcessTree {
   const first = readProcess(root.pid);
   const startTicks = first?.startTicks ?? 0;
   const survey = () => surveyTree(root, startTicks);
+  const guard = root.guard === undefined ? undefined : readProcess(root.guard);
   return {
+    ...(guard && { killGuard: () => void signalProcess(guard, 'SIGKILL') }),
     survey,
     signalAll: (members, signal) => members.forEach((member) => void signalProcess(member, signal)),
     signalForeground: (signal) => {

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import { chownSync, closeSync, constants, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { ProblemError } from '../../src/contract/problem.ts';
 
@@ -15,6 +15,8 @@ export interface PtyDevice {
   masterFd: number;
   /** The command's end, non-blocking, held open so that the terminal outlives the command. */
   slaveFd: number;
+  /** Opens the command's end once more, blocking and for nobody's session; for `user` alone where one is named. */
+  openForCommand(user: { uid: number } | null): number;
   resize(cols: number, rows: number): void;
   close(): void;
 }
@@ -54,6 +56,10 @@ export function openPtyDevice(open: OpenPty, size: { cols: number; rows: number 
     reader,
     masterFd: terminal.masterFd,
     slaveFd: heldFd,
+    openForCommand: (user) => {
+      if (user !== null) chownSync(path, user.uid, fstatSync(heldFd).gid);
+      return openSync(path, constants.O_RDWR | constants.O_NOCTTY);
+    },
     resize: (cols, rows) => {
       if (!closed) terminal.resize(cols, rows);
     },

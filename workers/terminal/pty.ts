@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { withFirstHop } from './first-hop.ts';
+import { closeSync } from 'node:fs';
 import { createInputWriter } from './input-writer.ts';
 import type { PreparedCommand } from './launch.ts';
 import { createMarkedOutput } from './marked-output.ts';
 import { createOutputQueue } from './output-queue.ts';
-import { createProcessTree } from './process-tree.ts';
 import type { PtyDevice } from './pty-device.ts';
 import { superviseCommand } from './running-command.ts';
-import { spawnCommand } from './spawn-command.ts';
+import { type StartedCommand, startCommand } from './start-command.ts';
 import type { RunningCommand } from './terminal.ts';
 import { createTypedInput } from './typed-input.ts';
 
@@ -19,11 +18,7 @@ export async function runInPty(
   command: PreparedCommand,
   { device, bash, note }: { device: PtyDevice; bash: string; note: string | undefined },
 ): Promise<RunningCommand> {
-  const spawned = await spawnCommand({
-    ...withFirstHop({ bash, terminal: device.path, env: command.env, ...command.program }),
-    cwd: command.cwd,
-    stdio: ['ignore', 'ignore', 'ignore'],
-  }).catch((error: unknown) => {
+  const started = await startOnDevice(command, { device, bash }).catch((error: unknown) => {
     device.close();
     throw error;
   });
@@ -37,11 +32,9 @@ export async function runInPty(
   output.resume();
   const input = createTypedInput(createInputWriter(device.masterFd, command.stdin));
   return superviseCommand({
-    pid: spawned.pid,
+    ...started,
     terminal: 'pty',
     note,
-    exited: spawned.exited,
-    tree: createProcessTree({ pid: spawned.pid, marks: command.marks }),
     queue,
     finishOutput: () => output.finish(),
     input,
@@ -50,9 +43,29 @@ export async function runInPty(
       device.resize(cols, rows);
       return true;
     },
-    release: async () => device.close(),
+    release: async () => {
+      await started.endChain();
+      device.close();
+    },
     log: command.log,
   });
+}
+
+/** A chain is given the terminal open, so that none of its own programs takes it, and its command does. */
+async function startOnDevice(
+  command: PreparedCommand,
+  { device, bash }: { device: PtyDevice; bash: string },
+): Promise<StartedCommand> {
+  const stdio = ['ignore', 'ignore', 'ignore'] as const;
+  if (command.chain === null) {
+    return startCommand(command, { stdio, bash, terminal: device.path, mode: 'session' });
+  }
+  const fd = device.openForCommand(command.chain.user);
+  try {
+    return await startCommand(command, { stdio, bash, terminalFd: fd, mode: 'session' });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Someone typed Ctrl-S and the command ended before a Ctrl-Q: a terminal without flow control goes on. */

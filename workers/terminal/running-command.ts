@@ -1,4 +1,5 @@
 import type { TerminalKind } from '../../src/contract/job.ts';
+import type { WaiterUsage } from './chain/reports.ts';
 import type { InputWriter } from './input-writer.ts';
 import type { OutputQueue } from './output-queue.ts';
 import type { ProcessTree } from './process-tree.ts';
@@ -13,6 +14,8 @@ export interface CommandParts {
   note: string | undefined;
   /** How the command itself ended. Never rejects. */
   exited: Promise<CommandExit>;
+  /** null where nothing counts what it uses. Never rejects. */
+  usage: Promise<WaiterUsage | null>;
   tree: ProcessTree;
   queue: OutputQueue;
   /** Resolves when all output is in the queue. Called when no process of the job is left. */
@@ -47,6 +50,7 @@ export function superviseCommand(parts: CommandParts): RunningCommand {
     note: parts.note,
     output: queue.chunks,
     exited,
+    usage: parts.usage,
     exit: seeToEnd(parts, { ending, exited }),
     inputRoom: () => input?.room() ?? Number.MAX_SAFE_INTEGER,
     write: (bytes) => input?.write(bytes) ?? false,

@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { limits } from '../../src/contract/limits.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
+import { enterChain } from './chain/enter.ts';
+import { isChainFailure } from './chain/reports.ts';
+import { chainProblem, findProcesses } from './chain/spawn-chain.ts';
 import { openPipes, type PipesWithInput } from './fifo.ts';
 import { withFirstHop } from './first-hop.ts';
-import { hopProblem } from './hop-report.ts';
 import type { PreparedCommand } from './launch.ts';
 import { createOutputQueue } from './output-queue.ts';
 import { createPipeInput, readPipe } from './pipes.ts';
@@ -65,20 +67,26 @@ async function startUnder(
   const start = await under.startCommand();
   if (start?.kind !== 'spawned') {
     await under.release();
-    throw startProblem(start, command.program.file);
+    throw startProblem(start, command);
   }
   const input = createTypedInput(under.openInput());
+  const found =
+    command.chain === null
+      ? { commandPid: start.commandPid, watchers: [] }
+      : findProcesses(start.commandPid, command.chain);
   return superviseCommand({
-    pid: start.commandPid,
+    pid: found.commandPid ?? start.commandPid,
     terminal: 'script',
     note,
     exited: under.exited,
+    usage: Promise.resolve(null),
     tree: createProcessTree({
       pid: under.scriptPid,
-      command: start.commandPid,
+      command: found.commandPid ?? start.commandPid,
       session: under.watcherPid,
       marks: command.marks,
-      watchers: [under.scriptPid, under.watcherPid],
+      watchers: [under.scriptPid, under.watcherPid, ...found.watchers],
+      ...(command.chain?.hasNamespace ? { guard: start.commandPid } : {}),
     }),
     queue: under.queue,
     finishOutput: () => under.output.finish(),
@@ -90,9 +98,9 @@ async function startUnder(
   });
 }
 
-function startProblem(start: Failed | null, file: string): ProblemError {
+function startProblem(start: Failed | null, { program, chain }: PreparedCommand): ProblemError {
   if (start !== null) {
-    if (start.code === 'terminal' || start.code === 'program') return hopProblem(start.code, file);
+    if (isChainFailure(start.code)) return chainProblem(start.code, { file: program.file, chain });
     return new ProblemError('spawn_failed', `The system refused to start the command (${start.code}).`);
   }
   const detail = 'The terminal of script(1) was gone before the command was started. Submit the job again.';
@@ -214,21 +222,23 @@ interface ScriptStart {
  * script and Node (NODE_OPTIONS, SHELL, LD_PRELOAD) is meant for the command alone.
  */
 function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
-  const { program, env, cwd, cols, rows } = command;
+  const { cwd, cols, rows } = command;
+  const { name, file, args, env, variables } = startOf(command);
   const watcher = fileURLToPath(new URL('watch-command.ts', import.meta.url));
   const handed: Record<string, string> = {
-    PATH: env.PATH ?? '',
+    PATH: command.env.PATH ?? '',
     SHELL: '/bin/sh',
     LLMMIXER_WATCH_NONCE: nonce,
     LLMMIXER_WATCH_SIZE: `${cols} ${rows}`,
-    LLMMIXER_WATCH_FILE: program.file,
+    LLMMIXER_WATCH_FILE: file,
+    ...variables,
     ...(options.bash === undefined ? {} : { LLMMIXER_WATCH_BASH: options.bash }),
   };
-  for (const [name, value] of Object.entries(env)) {
-    handed[`LLMMIXER_WATCH_ENV_${name}`] = value;
-    if (name.startsWith('LLMMIXER_')) handed[name] = value;
+  for (const [variable, value] of Object.entries(env)) {
+    handed[`LLMMIXER_WATCH_ENV_${variable}`] = value;
+    if (/^LLMMIXER_(?!ENV_)/.test(variable)) handed[variable] = value;
   }
-  [program.name, ...program.args].forEach((argument, index) => {
+  [name, ...args].forEach((argument, index) => {
     handed[`LLMMIXER_WATCH_ARG_${index}`] = argument;
   });
   const line = `exec ${quote(process.execPath)} ${quote(watcher)}`;
@@ -241,6 +251,13 @@ function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
   const start = options.bash === undefined ? script : withFirstHop({ bash: options.bash, ...script });
   const stdio = [pipes.stdin.commandFd, pipes.stdout.commandFd, 'ignore'] as const;
   return spawnCommand({ ...start, cwd, stdio });
+}
+
+/** What the watcher is to start: the command, or the chain that ends in it. */
+function startOf({ program, env, chain }: PreparedCommand) {
+  if (chain === null) return { ...program, env, variables: {} };
+  const start = enterChain(chain, { ...program, env, mode: 'group' });
+  return { name: 'bash', ...start, variables: { LLMMIXER_WATCH_CHAIN: '1' } };
 }
 
 function quote(word: string): string {

@@ -39,7 +39,7 @@ export async function spawnCommand(options: SpawnOptions): Promise<SpawnedComman
     await exited;
     throw hopProblem(refused, options.hopTo ?? '');
   }
-  throw failure(await new Promise<unknown>((resolve) => child.once('error', resolve)));
+  throw startProblem(await new Promise<unknown>((resolve) => child.once('error', resolve)));
 }
 
 function start({ file, args, cwd, env, stdio, hopTo }: SpawnOptions): ChildProcess {
@@ -47,11 +47,12 @@ function start({ file, args, cwd, env, stdio, hopTo }: SpawnOptions): ChildProce
   try {
     return spawn(file, args, { cwd, env, stdio: [...stdio, ...channel], detached: true });
   } catch (error) {
-    throw failure(error);
+    throw startProblem(error);
   }
 }
 
-function failure(cause: unknown): ProblemError {
+/** @param cause what Node says of a program that could not be spawned. */
+export function startProblem(cause: unknown): ProblemError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
   const retryable = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code);
   const detail =

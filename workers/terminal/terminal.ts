@@ -1,5 +1,7 @@
 import type { SignalName } from '../../src/contract/control.ts';
 import type { TerminalKind } from '../../src/contract/job.ts';
+import type { Chain } from './chain/enter.ts';
+import type { WaiterUsage } from './chain/reports.ts';
 
 /** A command, with everything decided: nothing here is looked up again. */
 export interface LaunchRequest {
@@ -14,6 +16,8 @@ export interface LaunchRequest {
   rows: number;
   /** Sent first; without `interactive` the input ends after it. */
   stdin?: string;
+  /** What shuts it in; absent: it runs with the worker's own rights. */
+  chain?: Chain;
 }
 
 export interface OutputChunk {
@@ -52,6 +56,8 @@ export interface RunningCommand {
    * is read; under script(1) once the output before the end was read. Never rejects.
    */
   readonly exited: Promise<CommandExit>;
+  /** What its processes used of the machine; null where nothing counts it. Settles with `exited`. Never rejects. */
+  readonly usage: Promise<WaiterUsage | null>;
   /** Settles, like `exited`, once the command has ended, its output has been read to the end and its whole tree is gone. Never rejects. */
   readonly exit: Promise<CommandExit>;
   /**

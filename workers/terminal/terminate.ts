@@ -75,16 +75,22 @@ export function createEnding(
 }
 
 /** What is needed of a tree to kill it. */
-export type Killable = Pick<ProcessTree, 'survey' | 'signalAll'>;
+export type Killable = Pick<ProcessTree, 'survey' | 'signalAll' | 'killGuard'>;
 
-/** Kills every process until none is left. Answers the pids that outlived `limits.killGiveUpMs`. */
+/**
+ * Kills every process until none is left. What forks faster than it is found ends with the guard of its namespace,
+ * which comes second, since with it goes the report of how the command ended. Answers the pids that outlived
+ * `limits.killGiveUpMs`.
+ */
 export async function killUntilNone(tree: Killable): Promise<number[]> {
-  const deadline = Date.now() + limits.killGiveUpMs;
+  const startedAt = Date.now();
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     const { members } = tree.survey();
     if (members.length === 0 && (await isEmpty(tree))) return [];
-    if (Date.now() > deadline) return members.map((member) => member.pid);
+    const spentMs = Date.now() - startedAt;
+    if (spentMs > limits.killGiveUpMs) return members.map((member) => member.pid);
     tree.signalAll(members, 'SIGKILL');
+    if (spentMs > limits.killGuardAfterMs) tree.killGuard?.();
     await sleep(pauseMs);
   }
 }

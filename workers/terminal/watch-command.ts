@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
+import { readReports } from './chain/reports.ts';
 import { withFirstHop } from './first-hop.ts';
 import { readHopReport } from './hop-report.ts';
 
@@ -35,6 +36,11 @@ report('ready', process.pid);
 function watch(): void {
   const command = startCommand();
   if (command.pid !== undefined) report('spawned', command.pid);
+  if (given.LLMMIXER_WATCH_CHAIN !== undefined) void watchChain(command);
+  else void watchDirectly(command);
+}
+
+function watchDirectly(command: ChildProcess): void {
   const begun = Promise.withResolvers<void>();
   command.on('error', (error) => report('failed', 'code' in error ? String(error.code) : error.message));
   command.on('spawn', async () => {
@@ -50,13 +56,39 @@ function watch(): void {
   });
 }
 
+/** At the end of a chain it is the chain that knows how the command began and ended. */
+async function watchChain(chain: ChildProcess): Promise<void> {
+  chain.on('error', () => {});
+  const reports = readReports(chain);
+  const failure = await reports.begun;
+  if (failure !== null) return report('failed', failure);
+  report('running');
+  const end = await reports.ended;
+  takeForeground();
+  stty(['-ixon', '-echo']);
+  report('ended', end?.exit.exitCode ?? '', end === null ? 'SIGKILL' : (end.exit.signal ?? ''));
+}
+
 function startCommand(): ChildProcess {
   const [name = '', ...args] = commandArgv;
   const file = given.LLMMIXER_WATCH_FILE ?? '';
   const bash = given.LLMMIXER_WATCH_BASH;
+  if (given.LLMMIXER_WATCH_CHAIN !== undefined) {
+    return spawn(file, args, {
+      argv0: name,
+      env: commandEnv,
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    });
+  }
   if (bash === undefined) return spawn(file, args, { argv0: name, env: commandEnv, stdio: 'inherit' });
   const hop = withFirstHop({ bash, name, file, args, env: commandEnv });
   return spawn(hop.file, hop.args, { env: hop.env, stdio: ['inherit', 'inherit', 'inherit', 'pipe'] });
+}
+
+/** The foreground was given to the command's group, which is gone; whoever is not in front may not set modes. */
+function takeForeground(): void {
+  const line = '$SIG{TTOU} = "IGNORE"; ioctl STDIN, 0x5410, pack("i", getpgrp)';
+  spawnSync('/usr/bin/perl', ['-e', line], { stdio: 'inherit', env: {} });
 }
 
 function report(kind: string, first: string | number = '', second: string | number = ''): void {

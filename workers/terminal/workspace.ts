@@ -1,16 +1,19 @@
-import { realpathSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, sep } from 'node:path';
 import { ProblemError } from '../../src/contract/problem.ts';
 import { makeFolder } from '../../src/platform/make-folder.ts';
+import type { JobUser } from './chain/job-user.ts';
 
 export interface WorkspaceOptions {
-  /** Absolute path of the service's data folder. */
-  dataDir: string;
+  /** Absolute path of the folder of all workspaces. */
+  workspacesDir: string;
   jobId: string;
   /** As the job asked: relative to its workspace, or absolute under a work root. */
   cwd?: string;
   /** Absolute folders; may be links. */
   workRoots: readonly string[];
+  /** Whose the workspace is to be; null: the service's own. */
+  user?: JobUser | null;
 }
 
 /**
@@ -20,11 +23,12 @@ export interface WorkspaceOptions {
  * @throws {ProblemError} `spawn_failed` when `cwd` does not exist, is no folder, or leads, also by a link or
  * `..`, out of where the job may be.
  */
-export function openWorkspace({ dataDir, jobId, cwd, workRoots }: WorkspaceOptions): {
+export function openWorkspace({ workspacesDir, jobId, cwd, workRoots, user = null }: WorkspaceOptions): {
   workspace: string;
   cwd: string;
 } {
-  const workspace = makeWorkspace(join(dataDir, 'workspaces', jobId));
+  const workspace = makeWorkspace(join(workspacesDir, jobId));
+  if (user !== null) chownSync(workspace, user.uid, user.gid);
   if (cwd === undefined) return { workspace, cwd: workspace };
   const asked = realFolder(isAbsolute(cwd) ? cwd : join(workspace, cwd), cwd);
   const allowed = isAbsolute(cwd) ? [workspace, ...workRoots.flatMap(realRoot)] : [workspace];
@@ -35,6 +39,17 @@ export function openWorkspace({ dataDir, jobId, cwd, workRoots }: WorkspaceOptio
       ? `The working directory "${cwd}" is not under one of the work roots (LLMMIXER_WORK_ROOTS). Choose a folder in one, or add it there.`
       : `The working directory "${cwd}" leads out of the workspace of the job.`,
   );
+}
+
+/**
+ * Takes a workspace back from the user it was given to, so that no later job with the same user may enter it. One
+ * that is gone is left alone.
+ */
+export function closeWorkspace(workspace: string): void {
+  try {
+    chownSync(workspace, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+    chmodSync(workspace, 0o700);
+  } catch {}
 }
 
 function makeWorkspace(path: string): string {

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Health, ModelList, QueueState, Readiness, WorkerList } from '../../contract/http.ts';
+import { Capabilities, Health, ModelList, QueueState, Readiness, WorkerList } from '../../contract/http.ts';
 import { Problem } from '../../contract/problem.ts';
 import { probeWrite } from '../../store/redis.ts';
 import type { Services } from '../services.ts';
@@ -76,7 +76,28 @@ function capacityRoutes({ workers, queue, records }: Services): FastifyPluginAsy
           response: { 200: WorkerList, '5xx': Problem },
         },
       },
-      async () => ({ items: (await workers.list()).map(({ models: _, ...worker }) => worker) }),
+      async () => ({
+        items: (await workers.list()).map(({ models: _, capabilities: __, ...worker }) => worker),
+      }),
+    );
+
+    app.get(
+      '/v1/capabilities',
+      {
+        schema: {
+          summary: 'What commands can ask for, by worker',
+          tags,
+          response: { 200: Capabilities, '5xx': Problem },
+        },
+      },
+      async () => ({
+        items: (await workers.list()).map(({ id: worker, sandbox, terminals, capabilities }) => ({
+          worker,
+          sandbox,
+          terminals,
+          ...capabilities,
+        })),
+      }),
     );
 
     app.get(

@@ -9,7 +9,12 @@ function room() {
   const dataDir = freshFolder();
   const root = freshFolder();
   const open = (cwd?: string, workRoots: string[] = [root]) =>
-    openWorkspace({ dataDir, jobId: 'job_x', workRoots, ...(cwd === undefined ? {} : { cwd }) });
+    openWorkspace({
+      workspacesDir: join(dataDir, 'workspaces'),
+      jobId: 'job_x',
+      workRoots,
+      ...(cwd === undefined ? {} : { cwd }),
+    });
   const refusal = (cwd: string, workRoots?: string[]) => {
     try {
       return open(cwd, workRoots);

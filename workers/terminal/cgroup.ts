@@ -1,0 +1,160 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isSameProcess } from './process-table.ts';
+import { parseWorkerMark } from './worker-mark.ts';
+
+/** Where control groups for jobs can be made: a folder for each of the two controllers, of version 1 or 2. */
+export interface ControlGroups {
+  memory: ControlGroupPlace | null;
+  processes: ControlGroupPlace | null;
+}
+
+interface ControlGroupPlace {
+  folder: string;
+  version: 1 | 2;
+}
+
+/** The control groups of one job. */
+export interface JobGroup {
+  /** Whoever writes its pid into each of these is in them, with all it starts. */
+  joinFiles: string[];
+  /** Whether the kernel killed a process of the job for want of memory. */
+  ranOutOfMemory(): boolean;
+  /** To be called when no process of the job is left. Never throws. */
+  remove(): Promise<void>;
+}
+
+/** Looks where groups can be made, by making one; removes those that dead workers left. To be called once by a worker. */
+export function findControlGroups(mark: string): ControlGroups {
+  const places = { memory: findPlace('memory', mark), processes: findPlace('pids', mark) };
+  for (const place of Object.values(places)) if (place !== null) removeAbandoned(place.folder);
+  return places;
+}
+
+/**
+ * @param name unique among the jobs that run.
+ * @returns the groups that could be made; none of a controller that this machine has not.
+ */
+export function createJobGroup(
+  groups: ControlGroups,
+  { name, memoryBytes, processes }: { name: string; memoryBytes: number; processes: number },
+): JobGroup {
+  const memory = groups.memory && makeGroup(groups.memory, name);
+  const pids = groups.processes && makeGroup(groups.processes, name);
+  if (groups.memory?.version === 1 && memory) {
+    set(memory, 'memory.limit_in_bytes', memoryBytes);
+    // Where swap is counted, it must not be a way around.
+    set(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
+  } else if (memory) {
+    set(memory, 'memory.max', memoryBytes);
+    set(memory, 'memory.swap.max', 0);
+    set(memory, 'memory.oom.group', 0);
+  }
+  if (pids) set(pids, 'pids.max', processes);
+  const folders = [...new Set([memory, pids].filter((it) => it !== null))];
+  return {
+    joinFiles: folders.map((folder) => join(folder, 'cgroup.procs')),
+    ranOutOfMemory: () => memory !== null && killsIn(memory) > 0,
+    remove: async () => {
+      for (const folder of folders) await removeGroup(folder);
+    },
+  };
+}
+
+/** Version 1 has a hierarchy a controller; in version 2 the controller must be passed on to groups below ours. */
+function findPlace(controller: 'memory' | 'pids', mark: string): ControlGroupPlace | null {
+  for (const place of candidates(controller)) {
+    const folder = join(place.folder, groupName(mark, 'probe'));
+    try {
+      mkdirSync(folder);
+      const usable = existsSync(join(folder, place.version === 2 ? `${controller}.max` : 'cgroup.procs'));
+      rmdirSync(folder);
+      if (usable) return place;
+    } catch {}
+  }
+  return null;
+}
+
+function candidates(controller: string): ControlGroupPlace[] {
+  const own = readOrEmpty('/proc/self/cgroup')
+    .split('\n')
+    .map((line) => /^\d+:([^:]*):(.*)$/.exec(line));
+  const found: ControlGroupPlace[] = [];
+  for (const line of readOrEmpty('/proc/self/mountinfo').split('\n')) {
+    const [before = '', after = ''] = line.split(' - ');
+    const mountPoint = before.split(' ')[4];
+    const [type, , options = ''] = after.split(' ');
+    const version = type === 'cgroup2' ? 2 : 1;
+    const isMeant = type === 'cgroup2' || (type === 'cgroup' && options.split(',').includes(controller));
+    if (mountPoint === undefined || !isMeant) continue;
+    const ours = own.find((it) =>
+      version === 2 ? it?.[1] === '' : it?.[1]?.split(',').includes(controller),
+    );
+    for (const path of [ours?.[2] ?? '/', '/']) {
+      const folder = join(mountPoint, path);
+      if (existsSync(join(folder, 'cgroup.procs'))) found.push({ folder, version });
+    }
+  }
+  return found;
+}
+
+export function groupName(mark: string, name: string): string {
+  return `llmmixer-${mark}.${name}`;
+}
+
+function makeGroup({ folder }: ControlGroupPlace, name: string): string | null {
+  const path = join(folder, name);
+  try {
+    mkdirSync(path);
+    return path;
+  } catch {
+    return null;
+  }
+}
+
+function set(folder: string, file: string, value: number): void {
+  try {
+    if (existsSync(join(folder, file))) writeFileSync(join(folder, file), String(value));
+  } catch {}
+}
+
+function killsIn(folder: string): number {
+  const counts = ['memory.oom_control', 'memory.events']
+    .map((file) => readOrEmpty(join(folder, file)))
+    .join('\n');
+  return Number(/^oom_kill (\d+)$/m.exec(counts)?.[1] ?? 0);
+}
+
+/** A group is busy for a moment after its last process has ended. */
+async function removeGroup(folder: string): Promise<void> {
+  for (let pauseMs = 1; pauseMs < removeStepMsMax; pauseMs *= 2) {
+    try {
+      return rmdirSync(folder);
+    } catch {
+      if (!existsSync(folder)) return;
+      await sleep(pauseMs);
+    }
+  }
+}
+
+const removeStepMsMax = 500;
+
+function removeAbandoned(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const mark = /^llmmixer-([^.]+)\./.exec(name)?.[1];
+    const worker = mark === undefined ? undefined : parseWorkerMark(mark);
+    if (worker === undefined || isSameProcess(worker)) continue;
+    try {
+      rmdirSync(join(folder, name));
+    } catch {}
+  }
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
