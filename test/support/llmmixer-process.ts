@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { workspacesFolderForOthers } from '../../workers/terminal/workspaces-folder.ts';
 import { descendants, type SeenProcess } from './processes.ts';
 import { until } from './until.ts';
 
@@ -49,7 +50,10 @@ export function startLlmmixer(options: {
   child.stderr.on('data', (bytes) => {
     heard.errors += bytes;
   });
-  const exited = once(child, 'close').then(() => child.exitCode);
+  const exited = once(child, 'close').then(async () => {
+    await rm(workspacesFolderForOthers(options.dataDir), { recursive: true, force: true, maxRetries: 20 });
+    return child.exitCode;
+  });
   const output = () => heard.output;
   return {
     child,

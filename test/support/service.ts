@@ -7,6 +7,7 @@ import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job, JobSubmission } from '../../src/contract/job.ts';
 import type { Config } from '../../src/platform/config.ts';
 import { serveWorker } from '../../workers/serve.ts';
+import { workspacesFolderForOthers } from '../../workers/terminal/workspaces-folder.ts';
 import { emptyDatabase } from './redis.ts';
 
 export const apiKey = `llmx_test_${'k'.repeat(40)}`;
@@ -148,7 +149,8 @@ export async function startService(
   };
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
-    rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 });
+    for (const folder of [dataDir, workspacesFolderForOthers(dataDir)])
+      rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   };
   return {
     baseUrl,

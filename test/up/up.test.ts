@@ -36,6 +36,7 @@ test('up prints one block whose curl lines work as they are, and SIGINT leaves n
   expect(up.output()).toContain(`Key       ${keyFile}`);
   expect(up.output()).toMatch(/Redis +private, /);
   expect(up.output()).toMatch(/Terminal +\w/);
+  expect(up.output()).toMatch(/Sandbox +(sandbox|user|none): /);
   expect(up.output()).toContain('demo/ (plays a script)');
 
   const [submit = '', prompt = '', follow = ''] = up.output().match(/^ {2}curl .*$/gm) ?? [];

@@ -17,12 +17,13 @@ export function openWorkspacesFolder(dataDir: string, { forOthers }: { forOthers
     makeDataFolder(dataDir, 'workspaces');
     return join(dataDir, 'workspaces');
   }
-  const folder = join(workspacesOfOthers, `workspaces-${nameOf(dataDir)}`);
+  const folder = workspacesFolderForOthers(dataDir);
   makeDataFolder(folder);
   for (const each of [workspacesOfOthers, folder]) chmodSync(each, 0o711);
   return folder;
 }
 
-function nameOf(dataDir: string): string {
-  return createHash('sha256').update(dataDir).digest('hex').slice(0, 8);
+export function workspacesFolderForOthers(dataDir: string): string {
+  const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 8);
+  return join(workspacesOfOthers, `workspaces-${name}`);
 }
