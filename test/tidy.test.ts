@@ -27,9 +27,10 @@ describe('the layers', () => {
     'src/core': ['src/contract'],
     'src/store': ['src/contract', 'src/core'],
     'src/platform': ['src/contract'],
+    'src/screen': ['src/contract', 'src/core'],
     'src/client': ['src/contract', 'src/core'],
-    'src/api': ['src/contract', 'src/core', 'src/store', 'src/platform'],
-    workers: ['src/contract', 'src/core', 'src/store', 'src/platform'],
+    'src/api': ['src/contract', 'src/core', 'src/store', 'src/platform', 'src/screen'],
+    workers: ['src/contract', 'src/core', 'src/store', 'src/platform', 'src/screen'],
     dashboard: ['src/contract', 'src/core', 'src/client'],
   };
   const layerOf = (path: string) => Object.keys(mayImport).find((layer) => path.startsWith(`${layer}/`));

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../src/contract/job.ts';
 import { ProblemError } from '../src/contract/problem.ts';
+import { terminalSizeOf } from '../src/core/terminal-size.ts';
 import type { Attempt } from './attempt.ts';
 import type { WorkerServices } from './services.ts';
 import type { JobIsolation } from './terminal/chain/isolation.ts';
@@ -93,8 +94,7 @@ async function openLaunch(
       cwd,
       env,
       interactive,
-      cols: spec.cols ?? 80,
-      rows: spec.rows ?? 24,
+      ...terminalSizeOf(spec),
       ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
       ...(chain === null ? {} : { chain }),
     },

@@ -1,6 +1,7 @@
 import type { EventDraft } from '../src/contract/event.ts';
 import type { Job } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
+import type { ScreenSnapshot } from '../src/contract/screen.ts';
 import { coalesce, mayWait, split, weightOf } from '../src/core/coalesce.ts';
 import { changesOf } from '../src/core/job-view.ts';
 import { payloadOf } from '../src/core/payload.ts';
@@ -36,6 +37,8 @@ interface Batch {
   flag: AppendRequest['flag'];
   counted: boolean;
   dueMs: number;
+  /** The terminal as it is after the last of the drafts; then there are no more. */
+  screen: ScreenSnapshot | null;
   land: (landing: Landing) => void;
 }
 
@@ -71,10 +74,12 @@ export class EventPublisher {
     this.#producer = producerOf(options.identity);
   }
 
-  /** Queues an event. */
-  emit(event: EventDraft): void {
+  /** Queues an event; `screen` is how the terminal looks after it, to be kept in the same instant. */
+  emit(event: EventDraft, screen: ScreenSnapshot | null = null): void {
     if (this.#stop.signal.aborted) return;
     for (const draft of split(event, limits.eventBytesMax)) this.#queue(draft);
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && screen !== null) last.screen = screen;
   }
 
   #queue(draft: EventDraft): void {
@@ -129,9 +134,16 @@ export class EventPublisher {
 
   #openBatch(): Batch {
     const last = this.#waiting.at(-1);
-    if (last && last.flag === 'none' && last.bytes < batchBytesMax && last.drafts.length < batchEventsMax)
-      return last;
-    const batch: Batch = { drafts: [], bytes: 0, flag: 'none', counted: false, dueMs: 0, land: () => {} };
+    if (last && mayGrow(last)) return last;
+    const batch: Batch = {
+      drafts: [],
+      bytes: 0,
+      flag: 'none',
+      counted: false,
+      dueMs: 0,
+      screen: null,
+      land: () => {},
+    };
     this.#waiting.push(batch);
     return batch;
   }
@@ -170,7 +182,7 @@ export class EventPublisher {
 
   async #letGrow(batch: Batch): Promise<void> {
     const waitMs = limits.coalesceMs - (performance.now() - this.#sentAtMs);
-    const urgent = batch.flag !== 'none' || batch.bytes >= limits.coalesceBytes;
+    const urgent = !mayGrow(batch) || batch.bytes >= limits.coalesceBytes;
     if (urgent || waitMs <= 0 || !batch.drafts.every(({ draft }) => mayWait(draft))) return;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
@@ -222,6 +234,7 @@ export class EventPublisher {
       flag,
       counted: false,
       dueMs: 0,
+      screen: null,
       resyncLast: last,
     });
     if (answer.kind !== 'OK' && answer.kind !== 'DUP') return;
@@ -231,17 +244,17 @@ export class EventPublisher {
 
   async #append(
     drafts: Stamped[],
-    request: Pick<AppendRequest, 'firstPseq' | 'flag' | 'counted' | 'dueMs' | 'resyncLast'>,
+    request: Pick<AppendRequest, 'firstPseq' | 'flag' | 'counted' | 'dueMs' | 'screen' | 'resyncLast'>,
   ): Promise<AppendAnswer> {
     const { log, job, identity } = this.#options;
     const { attempt } = identity;
-    const { firstPseq, flag, counted, dueMs, resyncLast } = request;
+    const { firstPseq, resyncLast } = request;
     const producer = this.#producer;
     const items = drafts.map(({ draft, at, name }, index) => ({
       type: draft.type,
       payload: payloadOf({ ...draft, job, producer, pseq: name ?? firstPseq + index, attempt, at }),
     }));
-    const append = { producer, identity, firstPseq, flag, counted, dueMs, resyncLast, items };
+    const append = { ...request, producer, identity, items };
     const changes = changesOfAll(drafts, attempt);
     for (;;) {
       if (this.#stop.signal.aborted) return { kind: 'FENCED' };
@@ -278,6 +291,10 @@ export class EventPublisher {
  */
 export function producerOf({ attempt, token }: AttemptIdentity): string {
   return `w${attempt}-${token.slice(0, 8)}`;
+}
+
+function mayGrow({ flag, screen, bytes, drafts }: Batch): boolean {
+  return flag === 'none' && screen === null && bytes < batchBytesMax && drafts.length < batchEventsMax;
 }
 
 const batchBytesMax = 256 * 1024;

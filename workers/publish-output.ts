@@ -2,6 +2,7 @@ import { limits } from '../src/contract/limits.ts';
 import type { Attempt } from './attempt.ts';
 import { OutputDecoder } from './decode-output.ts';
 import type { OutputChunk } from './terminal/terminal.ts';
+import type { Transcript } from './transcript.ts';
 
 /** What came of the output of a command. */
 export interface PublishedOutput {
@@ -12,10 +13,10 @@ export interface PublishedOutput {
 
 /** Makes events of everything a command writes, to the last byte, and holds the command up while they cannot be sent. */
 export async function publishOutput(
-  attempt: Attempt,
+  attempt: Pick<Attempt, 'limits'>,
   output: AsyncIterable<OutputChunk>,
+  transcript: Transcript,
 ): Promise<PublishedOutput> {
-  const { publisher } = attempt;
   const decoders = new Map<OutputChunk['stream'], OutputDecoder>();
   let outputBytes = 0;
   let truncated = false;
@@ -25,16 +26,16 @@ export async function publishOutput(
     if (truncated) continue;
     if (outputBytes > limits.outputBytesMax) {
       truncated = true;
-      publisher.emit({ type: 'output.truncated', data: { limitBytes: limits.outputBytesMax } });
+      transcript.emit({ type: 'output.truncated', data: { limitBytes: limits.outputBytesMax } });
       continue;
     }
     const decoder = decoders.get(stream) ?? new OutputDecoder(stream);
     decoders.set(stream, decoder);
-    for (const data of decoder.push(bytes)) publisher.emit({ type: 'output.delta', data });
-    if (publisher.isFull()) await attempt.limits.hold(publisher.room());
+    for (const data of decoder.push(bytes)) transcript.emit({ type: 'output.delta', data });
+    if (transcript.isFull()) await attempt.limits.hold(transcript.room());
   }
   for (const decoder of decoders.values()) {
-    for (const data of decoder.end()) publisher.emit({ type: 'output.delta', data });
+    for (const data of decoder.end()) transcript.emit({ type: 'output.delta', data });
   }
   return { outputBytes, truncated };
 }

@@ -1,12 +1,16 @@
 import type { CommandResult, CommandSpec } from '../src/contract/job.ts';
 import { ProblemError, problem } from '../src/contract/problem.ts';
+import { terminalSizeOf } from '../src/core/terminal-size.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 import { type PreparedJob, prepareCommand } from './prepare-command.ts';
 import { publishOutput } from './publish-output.ts';
 import { receiveControl } from './receive-control.ts';
+import { answerProgram } from './screen/answer-program.ts';
+import type { FollowedScreen } from './screen/screens.ts';
 import type { WorkerServices } from './services.ts';
 import type { JobIsolation } from './terminal/chain/isolation.ts';
 import type { RunningCommand } from './terminal/terminal.ts';
+import { Transcript } from './transcript.ts';
 
 /**
  * Runs a command to its end: everything it writes becomes events, everything sent to it its input. Null:
@@ -50,7 +54,18 @@ async function run(
   if (!ending.start()) return null;
   const command = await prepared.start();
   attempt.limits.begin();
-  return follow(services, attempt, { command, isolation });
+  const screen = openScreen(services, attempt, command);
+  return follow(services, attempt, { command, isolation, transcript: new Transcript(publisher, screen) });
+}
+
+/** Follows the terminal of a command, and answers what the command asks it. */
+function openScreen(
+  { screens }: WorkerServices,
+  { job: { spec } }: Attempt,
+  command: RunningCommand,
+): FollowedScreen | null {
+  if (command.terminal === 'pipe' || spec.type !== 'command') return null;
+  return screens.open(terminalSizeOf(spec), answerProgram(command));
 }
 
 /** What a person should know of how it runs. */
@@ -66,16 +81,20 @@ function noteOf({ note, isolation: { limits } }: PreparedJob): string | undefine
 async function follow(
   services: WorkerServices,
   attempt: Attempt,
-  { command, isolation }: { command: RunningCommand; isolation: JobIsolation },
+  {
+    command,
+    isolation,
+    transcript,
+  }: { command: RunningCommand; isolation: JobIsolation; transcript: Transcript },
 ): Promise<Outcome> {
-  const { publisher, ending, job, identity } = attempt;
+  const { ending, job, identity } = attempt;
   const stopReceiving = receiveControl(
     {
       inbox: services.inbox,
       wake: services.wake,
       job: job.id,
       identity,
-      emit: (draft) => publisher.emit(draft),
+      emit: (draft) => transcript.emit(draft),
     },
     command,
   );
@@ -86,7 +105,7 @@ async function follow(
   if (ending.signal.aborted) stop();
   else ending.signal.addEventListener('abort', stop);
   try {
-    const output = await publishOutput(attempt, command.output);
+    const output = await publishOutput(attempt, command.output, transcript);
     const exit = await command.exit;
     const result = { ...exit, sandbox: isolation.level, terminal: command.terminal, ...output };
     const usage = await command.usage;
@@ -95,6 +114,7 @@ async function follow(
   } finally {
     ending.signal.removeEventListener('abort', stop);
     stopReceiving();
+    await transcript.end();
     // After a fault of our own the command must not be left running; otherwise this finds nothing.
     command.terminate({ kill: true });
     await command.exit;

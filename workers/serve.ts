@@ -20,6 +20,7 @@ import { createWorkerRegistry, type WorkerRegistry } from '../src/store/worker-r
 import { createAdapters } from './adapters/registry.ts';
 import { runJob } from './run-job.ts';
 import { RunningAttempts } from './running-attempts.ts';
+import { Screens } from './screen/screens.ts';
 import type { WorkerServices } from './services.ts';
 import { type ChosenIsolation, chooseLevel } from './terminal/chain/choose-level.ts';
 import type { Isolation } from './terminal/chain/isolation.ts';
@@ -85,6 +86,7 @@ export async function serveWorker(
     if (!stop.aborted)
       await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     await drain(services, consumer, config.drainMs);
+    await services.screens.close();
     clearInterval(reaping);
     await beating.stop();
     await workers.leave(services.id).catch(() => {}); // silence says the same, later
@@ -142,6 +144,7 @@ function createServices(
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: config.providers }),
     terminals: createTerminalTools({ log: logger }),
+    screens: new Screens(logger),
     isolation,
     workspacesDir,
     workRoots: config.workRoots,

@@ -6,6 +6,7 @@ import type { Inbox, WakeListener } from '../src/store/inbox.ts';
 import type { JobRecords } from '../src/store/job-records.ts';
 import type { Adapters } from './adapters/registry.ts';
 import type { RunningAttempts } from './running-attempts.ts';
+import type { Screens } from './screen/screens.ts';
 import type { Isolation } from './terminal/chain/isolation.ts';
 import type { TerminalTools } from './terminal/terminal-tools.ts';
 
@@ -22,6 +23,7 @@ export interface WorkerServices {
   seal: Seal;
   adapters: Adapters;
   terminals: TerminalTools;
+  screens: Screens;
   /** Tells the processes of this worker's jobs from all others, also after its death. */
   mark: string;
   isolation: Isolation;

@@ -1,10 +1,7 @@
+import type { TerminalSize } from '../../src/core/terminal-size.ts';
+
 /** What a terminal is told, in order. */
 export type TerminalNews = { bytes: Uint8Array } | { size: TerminalSize };
-
-export interface TerminalSize {
-  cols: number;
-  rows: number;
-}
 
 /** What draws a terminal. */
 export interface TerminalScreen {

@@ -1,7 +1,8 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
-import type { TerminalScreen, TerminalSize } from '../state/terminal-feed.ts';
+import type { TerminalSize } from '../../src/core/terminal-size.ts';
+import type { TerminalScreen } from '../state/terminal-feed.ts';
 import { leaveQueriesUnanswered } from './queries.ts';
 import { terminalTheme } from './theme.ts';
 

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ClientProblem } from '../../src/client/problem.ts';
 import type { CommandSpec, Job } from '../../src/contract/job.ts';
 import type { Problem } from '../../src/contract/problem.ts';
+import { terminalSizeOf } from '../../src/core/terminal-size.ts';
 import { ProblemNote } from '../parts/problem-note.tsx';
 import type { JobModel } from '../state/job-model.ts';
 import { useServices } from '../state/services.ts';
@@ -29,7 +30,7 @@ export function TerminalView({ job, spec, model }: { job: Job; spec: CommandSpec
     const typing = createTyping((body) => link.input(id, body), tell);
     const opened = openScreen({
       place: place.current,
-      size: { cols: spec.cols ?? defaultSize.cols, rows: spec.rows ?? defaultSize.rows },
+      size: terminalSizeOf(spec),
       onText: typing.text,
       onBinary: typing.binary,
       onControl: (now) => {
@@ -68,9 +69,6 @@ export function TerminalView({ job, spec, model }: { job: Job; spec: CommandSpec
     </section>
   );
 }
-
-/** What a command gets that asks for no size. */
-const defaultSize = { cols: 80, rows: 24 };
 
 function describe(job: Job, controls: boolean): string {
   if (isFinished(job)) return 'The program has ended.';

@@ -19,6 +19,7 @@ import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { retryRoutes } from './routes/retry.ts';
+import { screenRoutes } from './routes/screen.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { webSocketRoutes } from './routes/web-socket.ts';
@@ -76,6 +77,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(jobRoutes(services));
   await app.register(retryRoutes(services, validators.body));
   await app.register(controlRoutes(services));
+  await app.register(screenRoutes(services));
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));
   await app.register(serviceRoutes(services));

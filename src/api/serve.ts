@@ -139,6 +139,7 @@ function createServices({
   const reader = new JobReader({
     readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
     getJob: (job) => records.get(job),
+    getScreen: (job) => log.screen(job),
   });
   const self = { name: `api ${hostname()}-${process.pid}`, fingerprint: seal.keyFingerprint };
   return {

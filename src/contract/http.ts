@@ -49,6 +49,12 @@ export const EventsQuery = Type.Object(
     after: Type.Optional(Type.String()),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageEventsMax })),
     wait: waitSeconds,
+    screen: Type.Optional(
+      Type.Boolean({
+        description:
+          'For a stream of a job with a terminal: begin with a `screen.snapshot`, not with all that was written to it.',
+      }),
+    ),
   },
   strict,
 );

@@ -100,6 +100,19 @@ export const limits = {
   /** Unsent output at which the source is paused, and at which it goes on. */
   unsentBytesPause: MIB,
   unsentBytesResume: 256 * KIB,
+  /** Lines of a terminal that have scrolled off and are kept for who joins late: a few pages to look back. */
+  screenScrollback: 200,
+  /** Output between two stored screens, as weight of its events: less than half of what a log keeps at least. */
+  screenEveryBytes: 384 * KIB,
+  /** One stored screen: one of 200 columns, with the scrollback and colours, fits; a larger goes without scrollback. */
+  screenCharactersMax: 256 * KIB,
+  /** Text that waits to be drawn for one terminal, at which its source is paused, and at which it goes on. */
+  screenUndrawnPause: MIB,
+  screenUndrawnResume: 256 * KIB,
+  /** Answers of a terminal that wait for a program which asks and does not read. */
+  screenAnswersWaiting: 64,
+  /** Screens that one API process draws at the same time; the others wait. */
+  screensAtOnceMax: 2,
   /** Acknowledged batches kept for a Redis that comes back with an older log. */
   resendRingBytesMax: 4 * MIB,
   /** AOF `everysec` loses at most about 2 s; 5 s of later acknowledgements is safe. */

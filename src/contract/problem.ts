@@ -18,6 +18,7 @@ export const problems = {
   request_timeout: { status: 408, title: 'The request took too long to arrive', retryable: true },
   job_not_running: { status: 409, title: 'The job is not running', retryable: false },
   input_not_accepted: { status: 409, title: 'The job takes no input', retryable: false },
+  no_screen: { status: 409, title: 'The job has no screen', retryable: false },
   payload_too_large: { status: 413, title: 'The body is too large', retryable: false },
   unsupported_media_type: { status: 415, title: 'The body must be JSON', retryable: false },
   validation_failed: { status: 422, title: 'The request is not valid', retryable: false },

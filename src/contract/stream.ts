@@ -4,12 +4,24 @@ import { type FeedEvent, JobEvent } from './event.ts';
 import { Cursor, Job, JobId } from './job.ts';
 import { jobFilterFields } from './job-filter.ts';
 import type { Problem } from './problem.ts';
+import { ScreenSnapshot } from './screen.ts';
 
 /** Frames that say something about the stream itself. They carry no id and are in no log. */
 export const controlData = {
   'caught.up': Type.Object({}),
   'history.truncated': Type.Object({ from: Cursor, to: Cursor, oldest: Cursor, job: Type.Optional(Job) }),
   'history.reset': Type.Object({ epoch: Type.Integer(), job: Job }),
+  'screen.snapshot': Type.Object(
+    {
+      ...ScreenSnapshot.properties,
+      job: JobId,
+      cursor: Type.Unsafe<string>({
+        ...Cursor,
+        description: 'The last event that is in it; the next follows.',
+      }),
+    },
+    { description: 'The terminal of the job, for a reader that asked for it, in place of what came before.' },
+  ),
   'server.closing': Type.Object({
     retryMs: Type.Integer({
       description:
@@ -48,7 +60,13 @@ const msg = Type.Optional(MessageId);
 const op = <T extends string>(name: T) => ({ op: Type.Literal(name) });
 
 const Subscribe = Type.Object(
-  { ...op('subscribe'), job: JobId, after: Type.Optional(Type.String()), msg },
+  {
+    ...op('subscribe'),
+    job: JobId,
+    after: Type.Optional(Type.String()),
+    screen: Type.Optional(Type.Boolean()),
+    msg,
+  },
   strict,
 );
 const Unsubscribe = Type.Object({ ...op('unsubscribe'), job: JobId, msg }, strict);

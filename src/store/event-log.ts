@@ -1,6 +1,7 @@
 import type { Job } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
+import type { ScreenSnapshot } from '../contract/screen.ts';
 import type { Position } from '../core/cursor.ts';
 import { isWhole } from '../core/merge.ts';
 import { jobKeys } from './keys.ts';
@@ -15,6 +16,7 @@ import type {
   LogEntry,
   LogPage,
   RenewAnswer,
+  StoredScreen,
 } from './ports.ts';
 import { type LogConnection, loadScript, redisUnavailable, runScript, type Script } from './redis.ts';
 
@@ -111,7 +113,9 @@ export class EventLog {
 
   async append(job: string, request: AppendRequest): Promise<AppendAnswer> {
     const { state, events, inbox, announcements } = jobKeys(job);
+    const { screen = null } = request;
     const fields = resourceFields(request.changes);
+    if (screen !== null) fields.push('scr', JSON.stringify(screen));
     const reply = await this.#run(
       this.#scripts.append,
       [state, events, inbox],
@@ -176,6 +180,15 @@ export class EventLog {
     return epoch == null ? null : { epoch: Number(epoch), seq: Number(seq), done: done != null };
   }
 
+  /** The terminal of the newest attempt as it was kept last; null where it never was, or there is no such job. */
+  async screen(job: string): Promise<StoredScreen | null> {
+    const { state } = jobKeys(job);
+    const [epoch, seq, text] = await this.connection.redis.hmget(state, 'ep', 'scrAt', 'scr');
+    if (epoch == null || seq == null || text == null) return null;
+    const snapshot: ScreenSnapshot = JSON.parse(text);
+    return { ...snapshot, epoch: Number(epoch), seq: Number(seq) };
+  }
+
   /** What every script takes that may end a job which nothing runs. */
   #endArguments(job: string, { at, changes }: EndRequest): (string | number)[] {
     const { announcements } = jobKeys(job);
@@ -228,8 +241,9 @@ function resourceFields(resource: Partial<Job>): string[] {
   return Object.entries(resource).flatMap(([name, value]) => [name, JSON.stringify(value)]);
 }
 
-function flagsOf({ flag, counted, resyncLast }: AppendRequest): string {
+function flagsOf({ flag, counted, screen = null, resyncLast }: AppendRequest): string {
   const flags = flag === 'none' ? [] : [flag as string];
+  if (screen !== null) flags.push('screen');
   if (counted) flags.push('counted');
   if (resyncLast !== null) flags.push(`resync=${resyncLast}`);
   return flags.join(',');

@@ -1,4 +1,5 @@
 import type { Job } from '../contract/job.ts';
+import type { ScreenSnapshot } from '../contract/screen.ts';
 
 /** One event as the log holds it: `payload` is its JSON without `id`, which follows from epoch and seq. */
 export interface LogEntry {
@@ -17,6 +18,13 @@ export interface LogPage {
   /** The job has ended: the event `seq` is its last. */
   done: boolean;
   entries: LogEntry[];
+}
+
+/** A terminal as it was stored with a batch of events. */
+export interface StoredScreen extends ScreenSnapshot {
+  epoch: number;
+  /** The last event that is in it. */
+  seq: number;
 }
 
 /** Fresh events, as a script announced them. */
@@ -68,6 +76,8 @@ export interface AppendRequest {
   resyncLast: number | null;
   /** Changed fields of the job resource. */
   changes: Partial<Job>;
+  /** The terminal as it is after the last of the items, where it is to be kept. */
+  screen?: ScreenSnapshot | null;
   items: { type: string; payload: string }[];
   /** ISO 8601. */
   at: string;

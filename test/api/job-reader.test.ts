@@ -42,6 +42,7 @@ beforeEach(async () => {
       lookups += 1;
       return counted(records.get(id));
     },
+    getScreen: (id) => log.screen(id),
   });
 });
 
@@ -76,6 +77,7 @@ describe('pages that many ask for', () => {
         return reads === 1 ? Promise.reject(new TypeError('lost')) : log.read(...request);
       },
       getJob: (id) => records.get(id),
+      getScreen: (id) => log.screen(id),
     });
     const failed = await Promise.allSettled([faulty.page(job, 0), faulty.page(job, 0)]);
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);

@@ -80,7 +80,11 @@ type ReadPage = SubscriberSources['reader']['page'];
 /** The sources, where pages are read so. */
 const reading = (page: ReadPage): SubscriberSources => ({
   hub,
-  reader: { page, notice: (...request) => sources.reader.notice(...request) },
+  reader: {
+    page,
+    notice: (...request) => sources.reader.notice(...request),
+    screen: (job) => sources.reader.screen(job),
+  },
 });
 const numbersTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 

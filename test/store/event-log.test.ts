@@ -259,6 +259,40 @@ describe('appending', () => {
     expect(await redis.pexpiretime(state)).toBeGreaterThan(Date.now());
   });
 
+  it('keeps a screen with the batch that it ends with, for the attempt that runs, and no other', async () => {
+    const job = await createJob(log);
+    const screen = (serialized: string) => ({ cols: 80, rows: 24, serialized });
+    const first = await startAttempt(log, job);
+    expect(await log.screen(job)).toBeNull();
+    const batch = { identity: first, firstPseq: 2, drafts: [outputDraft('a'), outputDraft('b')] };
+    await appendAs(log, job, { ...batch, screen: screen('one') });
+    const { epoch, seq } = (await log.read(job, 0, 10))!;
+    expect(await log.screen(job)).toEqual({ ...screen('one'), epoch, seq });
+
+    expect(await appendAs(log, job, { ...batch, screen: screen('again') })).toMatchObject({ kind: 'DUP' });
+    await appendAs(log, job, { identity: first, firstPseq: 4, drafts: [outputDraft('c')] });
+    expect(await log.screen(job)).toEqual({ ...screen('one'), epoch, seq });
+
+    await expireLease(job);
+    await passNotice(job);
+    const second = await begin(job);
+    if (second.kind !== 'OK') throw new TypeError(second.kind);
+    const late = { identity: first, firstPseq: 5, drafts: [outputDraft('late')], screen: screen('late') };
+    expect(await appendAs(log, job, late)).toEqual({ kind: 'FENCED' });
+    expect(await log.screen(job)).toMatchObject(screen('one'));
+  });
+
+  it('forgets the screen of an attempt when the next one starts', async () => {
+    const job = await createJob(log);
+    const first = await startAttempt(log, job);
+    const screen = { cols: 80, rows: 24, serialized: 'old' };
+    await appendAs(log, job, { identity: first, firstPseq: 2, drafts: [outputDraft('a')], screen });
+    await appendAs(log, job, { identity: first, firstPseq: 3, drafts: [outputDraft('b')], flag: 'close' });
+    expect(await log.screen(job)).toMatchObject(screen);
+    await startAttempt(log, job);
+    expect(await log.screen(job)).toBeNull();
+  });
+
   it('answers GAP to a worker whose earlier events are gone, and makes it good in a new epoch', async () => {
     const job = await createJob(log);
     const identity = await startAttempt(log, job);

@@ -27,6 +27,7 @@ export async function openFanOut(redisUrl: string): Promise<FanOut> {
   const reader = new JobReader({
     readLog: (job, afterSeq, count) => log.read(job, afterSeq, count),
     getJob: (job) => records.get(job),
+    getScreen: (job) => log.screen(job),
   });
   const close = () => {
     hub.close();

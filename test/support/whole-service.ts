@@ -24,7 +24,9 @@ export interface WholeService {
 export async function startWholeService(environment: Record<string, string> = {}): Promise<WholeService> {
   const dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-whole-'));
   const PORT = String(await freePort()); // one that stays when the API is started again
-  const up = startLlmmixer({ dataDir, environment: { PORT, LLMMIXER_DRAIN_MS: '0', ...environment } });
+  // Commands of these tests tell their pids, and leave files outside of their workspace.
+  const free = { LLMMIXER_SANDBOX: 'none', LLMMIXER_DRAIN_MS: '0' };
+  const up = startLlmmixer({ dataDir, environment: { PORT, ...free, ...environment } });
   const { address: baseUrl, key } = await up.ready();
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   /** Asks until there is someone to answer. */

@@ -15,6 +15,7 @@ import { createAdapters } from '../../workers/adapters/registry.ts';
 import { Ending } from '../../workers/ending.ts';
 import { runJob } from '../../workers/run-job.ts';
 import { RunningAttempts } from '../../workers/running-attempts.ts';
+import { Screens } from '../../workers/screen/screens.ts';
 import type { WorkerServices } from '../../workers/services.ts';
 import { workerMark } from '../../workers/terminal/worker-mark.ts';
 import { createJob } from '../support/job.ts';
@@ -42,6 +43,7 @@ beforeAll(async () => {
     feed: createFeed(connection.redis),
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: [] }),
+    screens: new Screens(pino({ level: 'silent' })),
     terminals: toolsWith(),
     isolation: isolationAtLevelNone(),
     workspacesDir: mkdtempSync(join(tmpdir(), 'llmmixer-run-job-')),

@@ -1,7 +1,7 @@
 import type { Job } from '../../contract/job.ts';
 import { limits } from '../../contract/limits.ts';
 import type { PageHead } from '../../core/merge.ts';
-import type { LogPage } from '../../store/ports.ts';
+import type { LogPage, StoredScreen } from '../../store/ports.ts';
 import { Frames } from './frames.ts';
 import { Gate } from './gate.ts';
 import { type Loss, Notice } from './notice.ts';
@@ -18,6 +18,8 @@ interface JobReaderOptions {
   /** As `EventLog.read`. */
   readLog(job: string, afterSeq: number, count: number): Promise<LogPage | null>;
   getJob(job: string): Promise<Job | null>;
+  /** As `EventLog.screen`. */
+  getScreen(job: string): Promise<StoredScreen | null>;
 }
 
 /**
@@ -29,12 +31,14 @@ export class JobReader {
   readonly #options: JobReaderOptions;
   readonly #pages: SharedReads<FramedPage | null>;
   readonly #notices: SharedReads<Notice | null>;
+  readonly #screens: SharedReads<StoredScreen | null>;
 
   constructor(options: JobReaderOptions) {
     const gate = new Gate(limits.pagesAtOnceMax);
     this.#options = options;
     this.#pages = new SharedReads(gate);
     this.#notices = new SharedReads(gate);
+    this.#screens = new SharedReads(gate);
   }
 
   /** The next page behind `afterSeq`; null where there is no such job. @throws as `EventLog.read` */
@@ -45,6 +49,11 @@ export class JobReader {
       const { epoch, seq, min, done, entries } = page;
       return { epoch, seq, min, done, frames: new Frames(epoch, entries) };
     });
+  }
+
+  /** The terminal of a job as it was kept last; null where it was not. @throws what Redis answers */
+  screen(job: string): Promise<StoredScreen | null> {
+    return this.#screens.share(job, () => this.#options.getScreen(job));
   }
 
   /** What a reader is told that will not get something; null where there is no such job. @throws what Redis answers */

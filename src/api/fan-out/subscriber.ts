@@ -1,7 +1,7 @@
 import { limits } from '../../contract/limits.ts';
 import type { ControlFrame } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
-import type { Position } from '../../core/cursor.ts';
+import { formatCursor, type Position } from '../../core/cursor.ts';
 import { decideDelivery, decideStart } from '../../core/merge.ts';
 import type { Frames } from './frames.ts';
 import type { Gate } from './gate.ts';
@@ -22,7 +22,7 @@ export interface Sink extends Outlet {
 
 export interface SubscriberSources {
   hub: Hub;
-  reader: Pick<JobReader, 'page' | 'notice'>;
+  reader: Pick<JobReader, 'page' | 'notice' | 'screen'>;
 }
 
 /** Why a subscription came to its end. */
@@ -32,6 +32,8 @@ export interface SubscriptionRequest {
   job: string;
   /** null: from the start. */
   after: Position | null;
+  /** Takes the screen of its terminal, where it was kept, for what was written before. */
+  screen?: boolean;
   sink: Sink;
   signal: AbortSignal;
 }
@@ -85,6 +87,7 @@ class JobSubscription implements HubListener {
     signal.addEventListener('abort', stop);
     try {
       await attachment.subscribed;
+      if (this.#position === null) await this.#beginAtScreen();
       while (!signal.aborted && !this.#isOver()) {
         const end = await (sink.turns?.run(() => this.#catchUp(), signal) ?? this.#catchUp());
         if (end !== null) return end;
@@ -118,6 +121,21 @@ class JobSubscription implements HubListener {
     return null;
   }
 
+  /** Goes to the screen that was kept last, where that is wanted and takes it further. */
+  async #beginAtScreen(): Promise<void> {
+    const { job, screen: isWanted, sink, signal } = this.#request;
+    if (isWanted !== true) return;
+    const found = await untilRedisAnswers(() => this.#sources.reader.screen(job), signal);
+    if (found === null || signal.aborted || found.seq <= (this.#position?.seq ?? 0)) return;
+    const { epoch, seq, cols, rows, serialized } = found;
+    const position = { epoch, seq };
+    sink.control({
+      type: 'screen.snapshot',
+      data: { job, cols, rows, serialized, cursor: formatCursor(position) },
+    });
+    this.#position = position;
+  }
+
   /** Reads the next page; what is held from before is in it. */
   #readOn(): Promise<FramedPage | null> {
     this.#held = [];
@@ -141,6 +159,9 @@ class JobSubscription implements HubListener {
       sink.notice(notice);
       this.#position = { epoch, seq: start.kind === 'truncated' ? start.to : 0 };
       if (start.kind === 'reset') return false;
+      const { seq } = this.#position;
+      await this.#beginAtScreen();
+      if (this.#position.seq > seq) return false;
     }
     this.#deliver(page.frames);
     if (this.#position.seq < page.seq) return false;

@@ -5,7 +5,6 @@ import { type Problem, ProblemError } from '../../contract/problem.ts';
 import { closeCodes } from '../../contract/socket.ts';
 import type { ClientMessage, ControlFrame, ServerMessage } from '../../contract/stream.ts';
 import { assertNever } from '../../core/assert-never.ts';
-import type { Position } from '../../core/cursor.ts';
 import { redisProblem } from '../../store/redis.ts';
 import { cancelJob } from '../cancel-job.ts';
 import { parsePosition } from '../parse-position.ts';
@@ -20,7 +19,7 @@ import { Gate } from './gate.ts';
 import type { Outlet } from './keeps-up.ts';
 import type { Notice } from './notice.ts';
 import type { StreamEnd } from './open-streams.ts';
-import { followJob, type Sink } from './subscriber.ts';
+import { followJob, type Sink, type SubscriptionRequest } from './subscriber.ts';
 
 /**
  * One WebSocket: many subscriptions, and messages to jobs. Each message is answered by `ack` or `nack`
@@ -109,7 +108,7 @@ export class WebSocketSession {
     const by = this.#actor;
     switch (message.op) {
       case 'subscribe':
-        return this.#subscribe(message.job, message.after || undefined);
+        return this.#subscribe({ ...message, after: message.after || undefined });
       case 'unsubscribe':
         return this.#unsubscribe(message.job);
       case 'feed':
@@ -139,10 +138,10 @@ export class WebSocketSession {
   }
 
   /** Asked again with the same cursor it goes on; with another it begins anew there. */
-  async #subscribe(job: string, after: string | undefined): Promise<void> {
+  async #subscribe({ job, after, screen = false }: WantedJob): Promise<void> {
     const position = after === undefined ? null : parsePosition(after);
     const present = this.#subscriptions.get(job);
-    if (present !== undefined && present.after === after) return;
+    if (present !== undefined && present.after === after && present.screen === screen) return;
     if (present === undefined && this.#subscriptions.size >= limits.webSocketSubscriptionsMax) {
       throw new ProblemError(
         'too_many_subscriptions',
@@ -151,10 +150,11 @@ export class WebSocketSession {
     }
     await requireJob(this.#services, job);
     this.#unsubscribe(job);
-    const subscription = { after, stop: new AbortController() };
+    const subscription = { after, screen, stop: new AbortController() };
     this.#subscriptions.set(job, subscription);
     if (this.#closed) subscription.stop.abort();
-    void this.#follow(job, position, subscription.stop.signal).finally(() => {
+    const { signal } = subscription.stop;
+    void this.#follow({ job, after: position, screen, signal }).finally(() => {
       if (this.#subscriptions.get(job) === subscription) this.#subscriptions.delete(job);
     });
   }
@@ -164,10 +164,11 @@ export class WebSocketSession {
     this.#subscriptions.delete(job);
   }
 
-  async #follow(job: string, after: Position | null, signal: AbortSignal): Promise<void> {
+  async #follow(request: Omit<SubscriptionRequest, 'sink'>): Promise<void> {
+    const { job, signal } = request;
     const { sources, logger } = this.#services;
     try {
-      const end = await followJob(sources, { job, after, signal, sink: this.#sinkFor(job) });
+      const end = await followJob(sources, { ...request, sink: this.#sinkFor(job) });
       if (end === 'slow') this.#close('slowConsumer', 'resume from the last event you have');
       if (end === 'gone') this.#send({ op: 'nack', job, problem: jobNotFound(job).problem });
     } catch (error) {
@@ -249,9 +250,17 @@ interface Opener {
   raw: { socket: Socket };
 }
 
+/** What a client asks for when it subscribes. */
+interface WantedJob {
+  job: string;
+  after: string | undefined;
+  screen?: boolean | undefined;
+}
+
 interface Subscription {
   /** As the client sent it. */
   after: string | undefined;
+  screen: boolean;
   stop: AbortController;
 }
 

@@ -51,7 +51,8 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
         if (head === null) throw jobNotFound(id);
         if (head.done && after?.epoch === head.epoch && after.seq === head.seq)
           return reply.code(204).send(null);
-        void streamJob(services, openStream(services.streams, request, reply), { job: id, after });
+        const { screen = false } = request.query;
+        void streamJob(services, openStream(services.streams, request, reply), { job: id, after, screen });
         return reply;
       },
     );
@@ -84,13 +85,13 @@ export function eventRoutes(services: Services): FastifyPluginAsyncTypebox {
 async function streamJob(
   services: Services,
   stream: SseStream,
-  { job, after }: { job: string; after: Position | null },
+  what: { job: string; after: Position | null; screen: boolean },
 ): Promise<void> {
   try {
-    const end = await followJob(services.sources, { job, after, sink: stream, signal: stream.signal });
+    const end = await followJob(services.sources, { ...what, sink: stream, signal: stream.signal });
     if (end === 'slow') letGo(stream);
   } catch (error) {
-    services.logger.error({ err: error, job }, 'a job cannot be followed; its stream ends');
+    services.logger.error({ err: error, job: what.job }, 'a job cannot be followed; its stream ends');
   } finally {
     stream.end();
   }

@@ -59,6 +59,7 @@ export class ApiProcess {
     this.#reader = new JobReader({
       readLog: (job, afterSeq, count) => this.#log.read(job, afterSeq, count),
       getJob: () => this.#getJob(),
+      getScreen: async () => null,
     });
     this.#hub = new Hub(this.subscriber as unknown as Redis, (job) => this.#log.head(job));
   }

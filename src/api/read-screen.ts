@@ -1,0 +1,136 @@
+import type { JobEvent } from '../contract/event.ts';
+import type { CommandSpec } from '../contract/job.ts';
+import { limits } from '../contract/limits.ts';
+import { ProblemError } from '../contract/problem.ts';
+import type { Screen as ScreenAnswer } from '../contract/screen.ts';
+import { formatCursor } from '../core/cursor.ts';
+import { terminalSizeOf } from '../core/terminal-size.ts';
+import { Screen } from '../screen/screen.ts';
+import type { LogEntry, LogPage } from '../store/ports.ts';
+import { Gate } from './fan-out/gate.ts';
+import { SharedReads } from './fan-out/shared-reads.ts';
+import { requireJob } from './require-job.ts';
+import type { Services } from './services.ts';
+
+/**
+ * Draws the terminals of jobs from what is kept of them: the last screen that was stored, and the events since then.
+ * So it is exact as of its cursor, also when the worker or its machine is gone. Requests for the same job at the
+ * same time are answered by one drawing.
+ */
+export class ScreenReader {
+  readonly #services: Pick<Services, 'log' | 'records'>;
+  readonly #drawings = new SharedReads<ScreenAnswer>(new Gate(limits.screensAtOnceMax));
+
+  constructor(services: Pick<Services, 'log' | 'records'>) {
+    this.#services = services;
+  }
+
+  /** @throws {ProblemError} `job_not_found`, `no_screen`. */
+  async read(job: string): Promise<ScreenAnswer> {
+    const drawn = await this.#drawings.share(job, () => this.#draw(job));
+    if (drawn === null) throw noScreen(job, 'was not drawn'); // the gate gives up on no one
+    return drawn;
+  }
+
+  async #draw(id: string): Promise<ScreenAnswer> {
+    const { spec } = await requireJob(this.#services, id);
+    if (spec.type !== 'command' || spec.interactive !== true)
+      throw noScreen(id, 'runs without a terminal; `interactive: true` gives a command one');
+    const stored = await this.#services.log.screen(id);
+    const drawing = new Drawing(spec);
+    try {
+      if (stored !== null) await drawing.restore(stored);
+      for (let after = stored?.seq ?? 0; ; ) {
+        const page = await this.#services.log.read(id, after, pageEvents);
+        if (page === null) throw noScreen(id, 'was removed meanwhile');
+        await drawing.take(page, after);
+        after = page.entries.at(-1)?.seq ?? after;
+        if (after >= page.seq) return drawing.answer(id, { epoch: page.epoch, seq: after });
+      }
+    } finally {
+      drawing.close();
+    }
+  }
+}
+
+const pageEvents = 500;
+
+/** A screen on its way to the newest event. */
+class Drawing {
+  readonly #spec: CommandSpec;
+  #screen: Screen;
+  #hasTerminal = false;
+  #isWhole = true;
+
+  constructor(spec: CommandSpec) {
+    this.#spec = spec;
+    this.#screen = this.#blank(spec);
+  }
+
+  async restore(stored: { cols: number; rows: number; serialized: string }): Promise<void> {
+    this.#renew(stored);
+    await this.#screen.write(stored.serialized);
+    this.#hasTerminal = true;
+  }
+
+  /** Draws a page of the log behind `after`. Text in a row is drawn as one, so that what nobody sees is passed over. */
+  async take({ min, entries }: LogPage, after: number): Promise<void> {
+    if (min > after + 1) this.#isWhole = false;
+    let text = '';
+    const draw = async () => {
+      await this.#screen.write(text);
+      text = '';
+    };
+    for (const event of entries.filter(concernsScreens).map(eventOf)) {
+      if (event.type === 'output.delta') text += textOf(event.data);
+      else {
+        await draw();
+        this.#apply(event);
+      }
+    }
+    await draw();
+  }
+
+  answer(job: string, position: { epoch: number; seq: number }): ScreenAnswer {
+    if (!this.#hasTerminal)
+      throw noScreen(job, 'has not started in a terminal; read its events to hear when it does');
+    return { ...this.#screen.read(), cursor: formatCursor(position), whole: this.#isWhole };
+  }
+
+  close(): void {
+    this.#screen.close();
+  }
+
+  #apply(event: JobEvent): void {
+    if (event.type === 'terminal.resized') this.#screen.resize(event.data);
+    if (event.type !== 'job.started') return;
+    this.#renew(terminalSizeOf(this.#spec));
+    this.#isWhole = true;
+    this.#hasTerminal = event.data.terminal !== undefined && event.data.terminal !== 'pipe';
+  }
+
+  #renew(size: { cols: number; rows: number }): void {
+    this.#screen.close();
+    this.#screen = new Screen({ cols: size.cols, rows: size.rows, scrollback: limits.screenScrollback });
+  }
+
+  #blank(spec: CommandSpec): Screen {
+    return new Screen({ ...terminalSizeOf(spec), scrollback: limits.screenScrollback });
+  }
+}
+
+function concernsScreens({ type }: LogEntry): boolean {
+  return type === 'output.delta' || type === 'terminal.resized' || type === 'job.started';
+}
+
+function eventOf({ payload }: LogEntry): JobEvent {
+  return JSON.parse(payload);
+}
+
+function textOf({ text, base64 }: { text?: string | undefined; base64?: string | undefined }): string {
+  return text ?? Buffer.from(base64 ?? '', 'base64').toString('utf8');
+}
+
+function noScreen(job: string, why: string): ProblemError {
+  return new ProblemError('no_screen', `Job ${job} ${why}.`);
+}

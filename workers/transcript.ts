@@ -1,0 +1,78 @@
+import type { EventDraft } from '../src/contract/event.ts';
+import { limits } from '../src/contract/limits.ts';
+import { weightOf } from '../src/core/coalesce.ts';
+import type { EventPublisher } from './publish-events.ts';
+import type { FollowedScreen } from './screen/screens.ts';
+
+/**
+ * What a command says and what becomes of its terminal, told to the log and, where it has one, to its screen, in the
+ * same order.
+ *
+ * Now and then the screen is kept with the log, in the same instant as the event that it ends with. Until it is drawn
+ * up to there that event and what follows wait.
+ */
+export class Transcript {
+  readonly #publisher: EventPublisher;
+  readonly #screen: FollowedScreen | null;
+  #sinceKeptBytes = 0;
+  /** What waits for the screen, the event that it ends with first; null while nothing has to. */
+  #held: EventDraft[] | null = null;
+  #released = Promise.resolve();
+
+  constructor(publisher: EventPublisher, screen: FollowedScreen | null) {
+    this.#publisher = publisher;
+    this.#screen = screen;
+  }
+
+  emit(draft: EventDraft): void {
+    if (this.#held === null) this.#tell(draft);
+    else this.#held.push(draft);
+  }
+
+  /** Pause the source until `room()`. */
+  isFull(): boolean {
+    return this.#held !== null || this.#publisher.isFull() || (this.#screen?.isFull() ?? false);
+  }
+
+  async room(): Promise<void> {
+    await this.#released;
+    await this.#screen?.room();
+    await this.#publisher.room();
+  }
+
+  /** Settles when everything was handed to the log. To be called last. */
+  async end(): Promise<void> {
+    while (this.#held !== null) await this.#released;
+    this.#screen?.close();
+  }
+
+  #tell(draft: EventDraft): void {
+    const screen = this.#screen;
+    if (screen !== null) {
+      draw(screen, draft);
+      this.#sinceKeptBytes += weightOf(draft);
+      if (this.#sinceKeptBytes >= limits.screenEveryBytes) {
+        this.#sinceKeptBytes = 0;
+        this.#held = [draft];
+        this.#released = this.#keep(screen);
+        return;
+      }
+    }
+    this.#publisher.emit(draft);
+  }
+
+  async #keep(screen: FollowedScreen): Promise<void> {
+    const snapshot = await screen.snapshot();
+    const [last, ...rest] = this.#held ?? [];
+    this.#held = null;
+    if (last !== undefined) this.#publisher.emit(last, snapshot);
+    for (const draft of rest) this.emit(draft);
+  }
+}
+
+function draw(screen: FollowedScreen, { type, data }: EventDraft): void {
+  if (type === 'terminal.resized') screen.resize(data);
+  if (type !== 'output.delta') return;
+  const { text, base64 } = data;
+  screen.write(text ?? Buffer.from(base64 ?? '', 'base64').toString('utf8'));
+}
