@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Job } from '../../src/contract/job.ts';
+import type { CommandResult, Job } from '../../src/contract/job.ts';
 import type { Attempt } from '../state/attempts.ts';
 import { useNow } from '../state/clock.ts';
 import { withQuery } from '../state/list-query.ts';
@@ -24,6 +24,8 @@ export function JobFacts({ job, attempts }: { job: Job; attempts: readonly Attem
         {result && 'outputBytes' in result && (
           <Fact name="Output">{`${bytesWord(result.outputBytes)}${result.truncated ? ', not all kept' : ''}`}</Fact>
         )}
+        {result && 'sandbox' in result && <Fact name="Shut in">{levelWords[result.sandbox]}</Fact>}
+        {result && 'resources' in result && <Fact name="Used">{usedOf(result.resources)}</Fact>}
         <Fact name="Submitted">{at(job.createdAt)}</Fact>
         <Fact name="Due">{at(dueOf(job))}</Fact>
         <Fact name="Started">{at(job.startedAt)}</Fact>
@@ -76,6 +78,12 @@ const finishWords = {
   content_filter: 'stopped by a filter',
 } as const;
 
+const levelWords = {
+  sandbox: 'in a sandbox',
+  user: 'as a user of its own',
+  none: 'not at all',
+} as const;
+
 const terminalWords = {
   pty: 'in a terminal',
   script: 'in a terminal, through script',
@@ -94,6 +102,16 @@ function costOf(dollars: number): string {
 
 function exitOf({ exitCode, signal }: { exitCode: number | null; signal: string | null }): string {
   return signal === null ? `code ${exitCode ?? 'unknown'}` : `by ${signal}`;
+}
+
+function usedOf(resources: CommandResult['resources']): string {
+  if (resources === null) return '';
+  const { maxRssBytes, cpuMs } = resources;
+  const parts = [
+    maxRssBytes === null ? '' : `${bytesWord(maxRssBytes)} of memory`,
+    cpuMs === null ? '' : `${(cpuMs / 1000).toFixed(2)} s of CPU`,
+  ];
+  return parts.filter(Boolean).join(', ');
 }
 
 /** When a job that was submitted for later is to start. */

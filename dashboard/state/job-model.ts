@@ -28,6 +28,8 @@ export interface JobModel {
   readonly answer: ReadonlySignal<Answer>;
   readonly log: LogOutput;
   readonly terminal: TerminalFeed;
+  /** The page has the screen of the terminal, and not all that was written to it before. */
+  readonly joinedLate: ReadonlySignal<boolean>;
   /** Takes over what an answer to a request said of the job. */
   take(job: Job): void;
   close(): void;
@@ -60,7 +62,7 @@ export function createJobModel({ client, link, id }: JobModelOptions): JobModel 
       model.gone.value = problem;
     },
   };
-  const unfollow = link.follow(id, {}, follower);
+  const unfollow = link.follow(id, { screen: true }, follower);
   void readJob(model, { client, id, signal: closing.signal });
   return {
     ...model,
@@ -89,6 +91,7 @@ function createSignals() {
     answer: signal<Answer>(emptyAnswer),
     log: new LogOutput(),
     terminal: new TerminalFeed(terminalBytesMax),
+    joinedLate: signal(false),
   };
 }
 
@@ -138,6 +141,10 @@ function applyFrame(model: Signals, { type, data }: ControlFrame): void {
   if (type === 'history.truncated') {
     model.log.note('Earlier output is no longer kept.');
     if (data.job) takeJob(model, data.job);
+  }
+  if (type === 'screen.snapshot') {
+    model.terminal.restore(data);
+    model.joinedLate.value = true;
   }
   // The cursors of two epochs do not compare.
   if (type === 'history.reset') model.job.value = data.job;

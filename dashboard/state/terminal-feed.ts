@@ -49,6 +49,13 @@ export class TerminalFeed {
     this.#screen?.reset();
   }
 
+  /** What it shows is replaced. */
+  restore({ cols, rows, serialized }: TerminalSize & { serialized: string }): void {
+    this.reset();
+    this.take({ size: { cols, rows } });
+    this.take({ bytes: new TextEncoder().encode(serialized) });
+  }
+
   /** Answers a function that takes the screen away again. */
   attach(screen: TerminalScreen): () => void {
     this.#screen = screen;

@@ -15,15 +15,28 @@ export interface JobFollower {
   onGone(problem: Problem): void;
 }
 
+export interface FollowOptions {
+  /** A cursor; without it from the start. */
+  after?: string | undefined;
+  /**
+   * Where nothing was had yet, be told the screen of a terminal (`screen.snapshot`) in place of what was written to
+   * it, if all who follow the job want that.
+   */
+  screen?: boolean;
+}
+
 /** One follower: what it had, and what it is about to be given. Once stopped it hears nothing. */
 export class JobReader {
   readonly #follower: JobFollower;
+  /** Takes the screen of a terminal for what was written to it before. */
+  readonly wantsScreen: boolean;
   readonly #point: ResumePoint;
   #batch: JobEvent[] = [];
   #delivery: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  constructor(after: string | undefined, follower: JobFollower) {
+  constructor({ after, screen = false }: FollowOptions, follower: JobFollower) {
+    this.wantsScreen = screen;
     this.#point = new ResumePoint(after);
     this.#follower = follower;
   }
@@ -43,6 +56,7 @@ export class JobReader {
   control(frame: ControlFrame): void {
     this.#deliver();
     if (frame.type === 'history.reset') this.#point.reset();
+    if (frame.type === 'screen.snapshot') this.#point.skipTo(frame.data.cursor);
     if (!this.#stopped) this.#follower.onControl?.(frame);
   }
 

@@ -5,7 +5,7 @@ import type { ControlFrame } from '../contract/stream.ts';
 import { isBehind, parseCursor } from '../core/cursor.ts';
 import type { Line } from './live-connection.ts';
 import { notACursor, notAJobId } from './live-problem.ts';
-import { type JobFollower, JobReader } from './live-reader.ts';
+import { type FollowOptions, type JobFollower, JobReader } from './live-reader.ts';
 import { mayPass } from './problem.ts';
 
 interface Subscription {
@@ -31,9 +31,9 @@ export class Subscriptions {
   }
 
   /** Answers a function that ends it. */
-  follow(job: string, after: string | undefined, follower: JobFollower): () => void {
-    const reader = new JobReader(after, follower);
-    const problem = problemOf(job, after);
+  follow(job: string, options: FollowOptions, follower: JobFollower): () => void {
+    const reader = new JobReader(options, follower);
+    const problem = problemOf(job, options.after);
     if (problem !== null) {
       queueMicrotask(() => reader.gone(problem));
       return () => reader.stop();
@@ -88,7 +88,9 @@ export class Subscriptions {
     const after = earliest([...readers].map((reader) => reader.after));
     subscription.asked = msg;
     subscription.answered = false;
-    line.ask({ op: 'subscribe', job, msg, ...(after === undefined ? {} : { after }) }, (problem) => {
+    const screen = [...readers].every((reader) => reader.wantsScreen);
+    const place = { ...(after !== undefined && { after }), ...(screen && { screen }) };
+    line.ask({ op: 'subscribe', job, msg, ...place }, (problem) => {
       if (subscription.asked !== msg) return;
       if (problem === null) subscription.answered = true;
       else if (!mayPass(problem)) this.#end(subscription, problem);

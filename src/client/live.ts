@@ -35,7 +35,7 @@ import {
 import { messageIds } from './live-message.ts';
 import { Outbox } from './live-outbox.ts';
 import { neverSent } from './live-problem.ts';
-import type { JobFollower } from './live-reader.ts';
+import type { FollowOptions, JobFollower } from './live-reader.ts';
 import { Subscriptions } from './live-subscriptions.ts';
 import { ClientProblem } from './problem.ts';
 import { isControl, retryMsOf } from './stream-parts.ts';
@@ -66,8 +66,8 @@ export interface LiveLink {
   readonly state: LinkState;
   /** Hears of each change. Answers a function that ends it, as everything here that takes a listener. */
   onState(listener: (state: LinkState) => void): () => void;
-  /** `after` is a cursor; without it from the start. A job may have several followers. */
-  follow(job: string, options: { after?: string }, follower: JobFollower): () => void;
+  /** A job may have several followers. */
+  follow(job: string, options: FollowOptions, follower: JobFollower): () => void;
   onFeed(listener: FeedListener): () => void;
   /**
    * Resolves when the service has stored it, once, however often the connection breaks meanwhile. Input of
@@ -130,9 +130,9 @@ class Link implements LiveLink {
     return () => this.#listeners.delete(own);
   }
 
-  follow(job: string, { after }: { after?: string }, follower: JobFollower): () => void {
+  follow(job: string, options: FollowOptions, follower: JobFollower): () => void {
     if (this.#state.kind === 'closed') return () => {};
-    return this.#subscriptions.follow(job, after, follower);
+    return this.#subscriptions.follow(job, options, follower);
   }
 
   onFeed(listener: FeedListener): () => void {

@@ -43,6 +43,12 @@ export class ResumePoint {
     return true;
   }
 
+  /** What comes up to `cursor` is had in another form (`screen.snapshot`). */
+  skipTo(cursor: string): void {
+    this.#after = cursor;
+    this.#position = parseCursor(cursor);
+  }
+
   /** The log goes on in another epoch and is sent from its start (`history.reset`). */
   reset(): void {
     this.#after = undefined;
