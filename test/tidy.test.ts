@@ -26,7 +26,7 @@ describe('the layers', () => {
     'src/contract': [],
     'src/core': ['src/contract'],
     'src/store': ['src/contract', 'src/core'],
-    'src/platform': ['src/contract'],
+    'src/platform': ['src/contract', 'src/core'],
     'src/screen': ['src/contract', 'src/core'],
     'src/client': ['src/contract', 'src/core'],
     'src/api': ['src/contract', 'src/core', 'src/store', 'src/platform', 'src/screen'],

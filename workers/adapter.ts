@@ -1,5 +1,6 @@
-import type { FinishReason, Message, ToolCall, Usage } from '../src/contract/job.ts';
+import type { Message } from '../src/contract/job.ts';
 import type { ProblemCode } from '../src/contract/problem.ts';
+import type { FinishReason, ToolCall, Usage } from '../src/contract/result.ts';
 
 /** What one model call needs. `model` is the name the provider knows, without our `provider/`. */
 export interface PromptRequest {

@@ -1,21 +1,22 @@
 import { isUtf8 } from 'node:buffer';
 import type { EventData } from '../src/contract/event.ts';
 
-type OutputDelta = EventData<'output.delta'>;
+/** A piece of output, before it has a place. */
+export type OutputPiece = Omit<EventData<'output.delta'>, 'offset'>;
 
 /**
  * Turns the bytes of one stream into events that give back exactly those bytes: text where they are
  * valid UTF-8, base64 where not. A character split over two chunks is carried into the second.
  */
 export class OutputDecoder {
-  readonly #stream: OutputDelta['stream'];
+  readonly #stream: OutputPiece['stream'];
   #carried: Buffer = Buffer.alloc(0);
 
-  constructor(stream: OutputDelta['stream']) {
+  constructor(stream: OutputPiece['stream']) {
     this.#stream = stream;
   }
 
-  push(chunk: Buffer): OutputDelta[] {
+  push(chunk: Buffer): OutputPiece[] {
     const bytes = this.#carried.length > 0 ? Buffer.concat([this.#carried, chunk]) : chunk;
     const whole = bytes.length - unfinishedTail(bytes);
     this.#carried = Buffer.from(bytes.subarray(whole));
@@ -23,14 +24,14 @@ export class OutputDecoder {
   }
 
   /** What is left of a character that never came to its end. */
-  end(): OutputDelta[] {
+  end(): OutputPiece[] {
     const rest = this.#carried;
     this.#carried = Buffer.alloc(0);
     return this.#deltas(rest);
   }
 
-  #deltas(bytes: Buffer): OutputDelta[] {
-    const deltas: OutputDelta[] = [];
+  #deltas(bytes: Buffer): OutputPiece[] {
+    const deltas: OutputPiece[] = [];
     for (let from = 0; from < bytes.length; ) {
       let to = Math.min(bytes.length, from + pieceBytes);
       if (to < bytes.length) to -= unfinishedTail(bytes.subarray(from, to));

@@ -13,6 +13,8 @@ import { untilRedisAnswers } from './until-redis-answers.ts';
 /** A command that may be started, and what shuts it in. */
 export interface PreparedJob extends PreparedLaunch {
   isolation: JobIsolation;
+  /** What must not be seen of what it was given. */
+  secrets: readonly string[];
   /** Gives back its user and its workspace. To be called when nothing of the job runs. Never throws. */
   release(): Promise<void>;
 }
@@ -42,8 +44,9 @@ export async function prepareCommand(
       if (user !== null) closeWorkspace(folders.workspace);
       user?.release();
     };
-    const launch = await openLaunch(services, attempt, { spec, isolation, ...folders });
-    return { ...launch, isolation, release };
+    const secrets = await readSecrets(services, attempt.job.id);
+    const launch = await openLaunch(services, attempt, { spec, isolation, secrets, ...folders });
+    return { ...launch, isolation, secrets: Object.values(secrets), release };
   } catch (error) {
     await release();
     throw error;
@@ -74,13 +77,18 @@ async function openLaunch(
   {
     spec,
     isolation: { chain },
+    secrets,
     workspace,
     cwd,
-  }: { spec: CommandSpec; isolation: JobIsolation; workspace: string; cwd: string },
+  }: {
+    spec: CommandSpec;
+    isolation: JobIsolation;
+    secrets: Record<string, string>;
+    workspace: string;
+    cwd: string;
+  },
 ): Promise<PreparedLaunch> {
-  const { environment, records, seal } = services;
-  const sealed = await untilRedisAnswers(services, () => records.extra(job.id, 'sealed'));
-  const secrets = sealed === null ? {} : openSecrets(() => seal.open(job.id, sealed), job.id);
+  const { environment } = services;
   const interactive = spec.interactive ?? false;
   const env = commandEnvironment({
     base: environment,
@@ -100,6 +108,12 @@ async function openLaunch(
     },
     services.terminals,
   );
+}
+
+async function readSecrets(services: WorkerServices, job: string): Promise<Record<string, string>> {
+  const { records, seal } = services;
+  const sealed = await untilRedisAnswers(services, () => records.extra(job, 'sealed'));
+  return sealed === null ? {} : openSecrets(() => seal.open(job, sealed), job);
 }
 
 function openSecrets(open: () => Record<string, string>, job: string): Record<string, string> {

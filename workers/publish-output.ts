@@ -1,6 +1,7 @@
-import { limits } from '../src/contract/limits.ts';
+import type { Patterns } from '../src/platform/redact.ts';
 import type { Attempt } from './attempt.ts';
-import { OutputDecoder } from './decode-output.ts';
+import { KeptOutput } from './kept-output.ts';
+import { OutputStream } from './output-stream.ts';
 import type { OutputChunk } from './terminal/terminal.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -15,27 +16,24 @@ export interface PublishedOutput {
 export async function publishOutput(
   attempt: Pick<Attempt, 'limits'>,
   output: AsyncIterable<OutputChunk>,
-  transcript: Transcript,
+  { transcript, patterns }: { transcript: Transcript; patterns: Patterns | null },
 ): Promise<PublishedOutput> {
-  const decoders = new Map<OutputChunk['stream'], OutputDecoder>();
+  const kept = new KeptOutput(transcript);
+  const streams = new Map<OutputChunk['stream'], OutputStream>();
+  const emit = (piece: Parameters<KeptOutput['take']>[0]) => kept.take(piece);
   let outputBytes = 0;
-  let truncated = false;
-  for await (const { stream, bytes } of output) {
-    attempt.limits.touch();
-    outputBytes += bytes.length;
-    if (truncated) continue;
-    if (outputBytes > limits.outputBytesMax) {
-      truncated = true;
-      transcript.emit({ type: 'output.truncated', data: { limitBytes: limits.outputBytesMax } });
-      continue;
+  try {
+    for await (const { stream: name, bytes } of output) {
+      attempt.limits.touch();
+      outputBytes += bytes.length;
+      if (kept.isFull) continue;
+      const stream = streams.get(name) ?? new OutputStream(name, { patterns, emit });
+      streams.set(name, stream);
+      stream.take(bytes);
+      if (transcript.isFull()) await attempt.limits.hold(transcript.room());
     }
-    const decoder = decoders.get(stream) ?? new OutputDecoder(stream);
-    decoders.set(stream, decoder);
-    for (const data of decoder.push(bytes)) transcript.emit({ type: 'output.delta', data });
-    if (transcript.isFull()) await attempt.limits.hold(transcript.room());
+  } finally {
+    for (const stream of streams.values()) stream.end();
   }
-  for (const decoder of decoders.values()) {
-    for (const data of decoder.end()) transcript.emit({ type: 'output.delta', data });
-  }
-  return { outputBytes, truncated };
+  return { outputBytes, truncated: kept.isFull };
 }

@@ -1,5 +1,5 @@
-import type { Control } from '../src/contract/control.ts';
 import type { EventDraft } from '../src/contract/event.ts';
+import { encodeKeys } from '../src/core/keys.ts';
 import type { Inbox, InboxEntry, WakeListener } from '../src/store/inbox.ts';
 import type { AttemptIdentity } from '../src/store/ports.ts';
 import type { RunningCommand } from './terminal/terminal.ts';
@@ -10,6 +10,8 @@ export interface ControlReceiver {
   job: string;
   identity: AttemptIdentity;
   emit: (draft: EventDraft) => void;
+  /** Whether the program has asked for the application form of the cursor keys. */
+  wantsApplicationCursor: () => boolean;
 }
 
 /**
@@ -79,7 +81,7 @@ class Reception {
         this.#last = entry.id;
         const { kind } = entry.control;
         if (entry.attempt !== identity.attempt) await this.#forget(entry);
-        else if (kind === 'input' || kind === 'eof') this.#typed.push(entry);
+        else if (kind === 'input' || kind === 'eof' || kind === 'keys') this.#typed.push(entry);
         else await this.#perform(entry);
       }
       void this.#type();
@@ -104,7 +106,7 @@ class Reception {
   }
 
   async #perform(entry: InboxEntry): Promise<void> {
-    const event = perform(this.#command, entry.control, entry.bytes);
+    const event = perform(this.#command, entry, this.#receiver.wantsApplicationCursor());
     if (event) this.#receiver.emit(event);
     await this.#forget(entry);
   }
@@ -128,13 +130,22 @@ class Reception {
 }
 
 /** Does what a message says, and answers the event that tells of it; null where it could not be done. */
-function perform(command: RunningCommand, control: Control, bytes: number): EventDraft | null {
+function perform(
+  command: RunningCommand,
+  { control, bytes }: InboxEntry,
+  applicationCursor: boolean,
+): EventDraft | null {
   const { by } = control;
   const message = control.message === undefined ? {} : { message: control.message };
   switch (control.kind) {
     case 'input':
       if (!command.write(Buffer.from(control.base64, 'base64'))) return null;
       return { type: 'input.accepted', data: { ...message, bytes, by } };
+    case 'keys': {
+      const typed = Buffer.from(encodeKeys(control.keys, applicationCursor));
+      if (!command.write(typed)) return null;
+      return { type: 'input.accepted', data: { ...message, bytes: typed.length, by } };
+    }
     case 'eof':
       command.endInput();
       return { type: 'input.accepted', data: { ...message, bytes: 0, by, eof: true } };

@@ -1,6 +1,8 @@
-import type { CommandResult, CommandSpec } from '../src/contract/job.ts';
+import type { CommandSpec } from '../src/contract/job.ts';
 import { ProblemError, problem } from '../src/contract/problem.ts';
+import type { CommandResult } from '../src/contract/result.ts';
 import { terminalSizeOf } from '../src/core/terminal-size.ts';
+import { type Patterns, secretPatterns } from '../src/platform/redact.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 import { type PreparedJob, prepareCommand } from './prepare-command.ts';
 import { publishOutput } from './publish-output.ts';
@@ -45,6 +47,7 @@ async function run(
   const { terminal, isolation } = prepared;
   const { level: sandbox, limits } = isolation;
   const note = noteOf(prepared);
+  const patterns = secretPatterns([...services.secrets, ...prepared.secrets]);
   if (ending.signal.aborted) return null;
   const landing = await publisher.start({
     type: 'job.started',
@@ -55,7 +58,8 @@ async function run(
   const command = await prepared.start();
   attempt.limits.begin();
   const screen = openScreen(services, attempt, command);
-  return follow(services, attempt, { command, isolation, transcript: new Transcript(publisher, screen) });
+  const transcript = new Transcript(publisher, screen);
+  return follow(services, attempt, { command, isolation, transcript, patterns });
 }
 
 /** Follows the terminal of a command, and answers what the command asks it. */
@@ -85,7 +89,13 @@ async function follow(
     command,
     isolation,
     transcript,
-  }: { command: RunningCommand; isolation: JobIsolation; transcript: Transcript },
+    patterns,
+  }: {
+    command: RunningCommand;
+    isolation: JobIsolation;
+    transcript: Transcript;
+    patterns: Patterns | null;
+  },
 ): Promise<Outcome> {
   const { ending, job, identity } = attempt;
   const stopReceiving = receiveControl(
@@ -95,6 +105,7 @@ async function follow(
       job: job.id,
       identity,
       emit: (draft) => transcript.emit(draft),
+      wantsApplicationCursor: () => transcript.wantsApplicationCursor,
     },
     command,
   );
@@ -105,12 +116,12 @@ async function follow(
   if (ending.signal.aborted) stop();
   else ending.signal.addEventListener('abort', stop);
   try {
-    const output = await publishOutput(attempt, command.output, transcript);
+    const output = await publishOutput(attempt, command.output, { transcript, patterns });
     const exit = await command.exit;
     const result = { ...exit, sandbox: isolation.level, terminal: command.terminal, ...output };
     const usage = await command.usage;
     const resources = usage && { maxRssBytes: usage.largestBytes, cpuMs: usage.cpuMs };
-    return outcomeOf(attempt, { ...result, resources }, isolation);
+    return outcomeOf(attempt, { ...result, resources, killed: command.killed() }, isolation);
   } finally {
     ending.signal.removeEventListener('abort', stop);
     stopReceiving();

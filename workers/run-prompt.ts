@@ -1,6 +1,7 @@
-import type { FinishReason, PromptSpec, ToolCall, Usage } from '../src/contract/job.ts';
+import type { PromptSpec } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
 import { problem } from '../src/contract/problem.ts';
+import type { FinishReason, ToolCall, Usage } from '../src/contract/result.ts';
 import { assertNever } from '../src/core/assert-never.ts';
 import { AdapterFailure, type PromptPart, type PromptRequest } from './adapter.ts';
 import type { Attempt, Outcome } from './attempt.ts';

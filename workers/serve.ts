@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { SandboxLevel, TerminalKind } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
+import type { SandboxLevel, TerminalKind } from '../src/contract/result.ts';
 import type { Config } from '../src/platform/config.ts';
 import { makeDataFolder } from '../src/platform/data-folder.ts';
 import { findBubblewrap } from '../src/platform/find-bubblewrap.ts';
@@ -116,7 +116,7 @@ function shutInCommands({ config, environment, log, stop }: ServeWorkerOptions):
 }
 
 function createServices(
-  { config, apiKey, environment, log: logger }: ServeWorkerOptions,
+  { config, redisUrl, apiKey, environment, log: logger }: ServeWorkerOptions,
   {
     connection,
     subscriber,
@@ -149,8 +149,13 @@ function createServices(
     workspacesDir,
     workRoots: config.workRoots,
     environment,
+    secrets: [apiKey, ...config.providers.map(({ key }) => key ?? ''), passwordOf(redisUrl)],
     running: new RunningAttempts(),
   };
+}
+
+function passwordOf(redisUrl: string): string {
+  return decodeURIComponent(URL.parse(redisUrl)?.password ?? '');
 }
 
 function beatRegularly(

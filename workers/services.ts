@@ -32,5 +32,7 @@ export interface WorkerServices {
   workRoots: readonly string[];
   /** The environment of this process, from which commands get the harmless part. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** What the service itself must not give away: its key, those of providers, the password of Redis. */
+  secrets: readonly string[];
   running: RunningAttempts;
 }

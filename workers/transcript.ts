@@ -1,6 +1,7 @@
 import type { EventDraft } from '../src/contract/event.ts';
 import { limits } from '../src/contract/limits.ts';
 import { weightOf } from '../src/core/coalesce.ts';
+import { CursorKeyMode } from '../src/core/cursor-key-mode.ts';
 import type { EventPublisher } from './publish-events.ts';
 import type { FollowedScreen } from './screen/screens.ts';
 
@@ -14,6 +15,7 @@ import type { FollowedScreen } from './screen/screens.ts';
 export class Transcript {
   readonly #publisher: EventPublisher;
   readonly #screen: FollowedScreen | null;
+  readonly #cursorKeys = new CursorKeyMode();
   #sinceKeptBytes = 0;
   /** What waits for the screen, the event that it ends with first; null while nothing has to. */
   #held: EventDraft[] | null = null;
@@ -22,6 +24,11 @@ export class Transcript {
   constructor(publisher: EventPublisher, screen: FollowedScreen | null) {
     this.#publisher = publisher;
     this.#screen = screen;
+  }
+
+  /** Whether the program has asked for the application form of the cursor keys. */
+  get wantsApplicationCursor(): boolean {
+    return this.#cursorKeys.isApplication;
   }
 
   emit(draft: EventDraft): void {
@@ -49,7 +56,7 @@ export class Transcript {
   #tell(draft: EventDraft): void {
     const screen = this.#screen;
     if (screen !== null) {
-      draw(screen, draft);
+      this.#draw(screen, draft);
       this.#sinceKeptBytes += weightOf(draft);
       if (this.#sinceKeptBytes >= limits.screenEveryBytes) {
         this.#sinceKeptBytes = 0;
@@ -61,6 +68,14 @@ export class Transcript {
     this.#publisher.emit(draft);
   }
 
+  #draw(screen: FollowedScreen, { type, data }: EventDraft): void {
+    if (type === 'terminal.resized') screen.resize(data);
+    if (type !== 'output.delta') return;
+    const text = data.text ?? Buffer.from(data.base64 ?? '', 'base64').toString('utf8');
+    this.#cursorKeys.take(text);
+    screen.write(text);
+  }
+
   async #keep(screen: FollowedScreen): Promise<void> {
     const snapshot = await screen.snapshot();
     const [last, ...rest] = this.#held ?? [];
@@ -68,11 +83,4 @@ export class Transcript {
     if (last !== undefined) this.#publisher.emit(last, snapshot);
     for (const draft of rest) this.emit(draft);
   }
-}
-
-function draw(screen: FollowedScreen, { type, data }: EventDraft): void {
-  if (type === 'terminal.resized') screen.resize(data);
-  if (type !== 'output.delta') return;
-  const { text, base64 } = data;
-  screen.write(text ?? Buffer.from(base64 ?? '', 'base64').toString('utf8'));
 }

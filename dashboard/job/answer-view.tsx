@@ -1,4 +1,5 @@
-import type { Job, PromptSpec, ToolCall } from '../../src/contract/job.ts';
+import type { Job, PromptSpec } from '../../src/contract/job.ts';
+import type { ToolCall } from '../../src/contract/result.ts';
 import { Markdown } from '../parts/markdown.tsx';
 import type { JobModel } from '../state/job-model.ts';
 import { isFinished, messagesOf } from '../state/words.ts';

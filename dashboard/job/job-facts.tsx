@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import type { CommandResult, Job } from '../../src/contract/job.ts';
+import type { Job } from '../../src/contract/job.ts';
+import type { CommandResult } from '../../src/contract/result.ts';
 import type { Attempt } from '../state/attempts.ts';
 import { useNow } from '../state/clock.ts';
 import { withQuery } from '../state/list-query.ts';

@@ -1,5 +1,5 @@
 import type { JobEvent } from '../../src/contract/event.ts';
-import type { ToolCall } from '../../src/contract/job.ts';
+import type { ToolCall } from '../../src/contract/result.ts';
 
 /** What a model has said so far. */
 export interface Answer {

@@ -17,6 +17,7 @@ import { installProblemHandler, sendProblem, toProblemError } from './problem-ha
 import { controlRoutes } from './routes/control.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { outputRoutes } from './routes/output.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { retryRoutes } from './routes/retry.ts';
 import { screenRoutes } from './routes/screen.ts';
@@ -78,6 +79,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(retryRoutes(services, validators.body));
   await app.register(controlRoutes(services));
   await app.register(screenRoutes(services));
+  await app.register(outputRoutes(services));
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));
   await app.register(serviceRoutes(services));

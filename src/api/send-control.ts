@@ -2,7 +2,9 @@ import type { Control, InputBody } from '../contract/control.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { assertNever } from '../core/assert-never.ts';
+import { keyFault } from '../core/keys.ts';
 import { isOutcomeUnknown, redisProblem } from '../store/redis.ts';
+import { refused } from './check-submission.ts';
 import { jobNotFound } from './require-job.ts';
 import type { Services } from './services.ts';
 
@@ -50,11 +52,13 @@ export async function sendControl({ inbox }: Services, job: string, control: Con
 
 /**
  * The message a body of input stands for.
- * @throws ProblemError payload_too_large for more than could ever wait for a program
+ * @throws ProblemError payload_too_large for more than could ever wait for a program, validation_failed for a key
+ *   that there is not
  */
 export function inputControl(body: InputBody, by: string): Control {
   const common = { by, ...(body.msg === undefined ? {} : { message: body.msg }) };
   if (body.eof) return { ...common, kind: 'eof' };
+  if (body.keys !== undefined) return { ...common, kind: 'keys', keys: knownKeys(body.keys) };
   const base64 = body.base64 ?? Buffer.from(body.text ?? '').toString('base64');
   const bytes = Buffer.byteLength(base64, 'base64');
   if (bytes > limits.inputQueueBytesMax) {
@@ -64,4 +68,12 @@ export function inputControl(body: InputBody, by: string): Control {
     );
   }
   return { ...common, kind: 'input', base64 };
+}
+
+function knownKeys(keys: string[]): string[] {
+  for (const [index, key] of keys.entries()) {
+    const fault = keyFault(key);
+    if (fault !== null) throw refused(`/keys/${index}`, `${JSON.stringify(key)} ${fault}`);
+  }
+  return keys;
 }

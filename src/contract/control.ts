@@ -23,9 +23,17 @@ export const inputFields = {
     }),
   ),
   eof: Type.Optional(Type.Literal(true)),
+  keys: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: limits.inputKeyCharactersMax }), {
+      minItems: 1,
+      maxItems: limits.inputKeysMax,
+      description:
+        'Keys by name, as tmux takes them: `Up`, `Enter`, `F5`, `C-c`, `M-x`; one character is itself.',
+    }),
+  ),
 };
 export const exactlyOneInput = {
-  oneOf: [{ required: ['text'] }, { required: ['base64'] }, { required: ['eof'] }],
+  oneOf: [{ required: ['text'] }, { required: ['base64'] }, { required: ['eof'] }, { required: ['keys'] }],
 };
 
 export const InputBody = Type.Object({ ...inputFields, msg: message }, { ...strict, ...exactlyOneInput });
@@ -62,6 +70,7 @@ export type CancelBody = Static<typeof CancelBody>;
 export type Control = { message?: string; by: string } & (
   | { kind: 'input'; base64: string }
   | { kind: 'eof' }
+  | { kind: 'keys'; keys: string[] }
   | { kind: 'resize'; cols: number; rows: number }
   | { kind: 'signal'; signal: SignalName }
 );

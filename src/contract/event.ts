@@ -1,20 +1,17 @@
 import { type Static, Type } from 'typebox';
 import { EffectiveLimits } from './command-limits.ts';
+import { Cursor, JobId, JobStatus, Timestamp } from './job.ts';
+import { nullable } from './nullable.ts';
+import { Problem } from './problem.ts';
 import {
   CommandResult,
-  Cursor,
-  JobId,
   type JobResult,
-  JobStatus,
   PromptResult,
   sandboxLevels,
-  Timestamp,
   ToolCall,
   terminalKinds,
   Usage,
-} from './job.ts';
-import { nullable } from './nullable.ts';
-import { Problem } from './problem.ts';
+} from './result.ts';
 
 const finalResult = Type.Unsafe<JobResult | null>({ anyOf: [CommandResult, PromptResult, { type: 'null' }] });
 
@@ -33,6 +30,9 @@ export const eventData = {
   }),
   'output.delta': Type.Object({
     stream: Type.Enum(['stdout', 'stderr', 'tty']),
+    offset: Type.Integer({
+      description: 'How many bytes of output of this attempt come before it, of all streams together.',
+    }),
     text: Type.Optional(Type.String()),
     base64: Type.Optional(
       Type.String({ description: 'Instead of text, where the bytes are not valid UTF-8.' }),

@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox';
 import { EffectiveLimits } from './command-limits.ts';
-import { Job, JobId, sandboxLevels, Timestamp, terminalKinds } from './job.ts';
+import { Job, JobId, Timestamp } from './job.ts';
 import { jobFilterFields } from './job-filter.ts';
 import { limits } from './limits.ts';
+import { sandboxLevels, terminalKinds } from './result.ts';
 
 const strict = { additionalProperties: false } as const;
 const waitSeconds = Type.Optional(Type.Integer({ minimum: 0, maximum: limits.waitSecondsMax }));
@@ -58,6 +59,22 @@ export const EventsQuery = Type.Object(
   },
   strict,
 );
+/** How the output of a job is wanted. */
+export const OutputQuery = Type.Object(
+  {
+    format: Type.Optional(
+      Type.Enum(['text', 'raw', 'plain'], {
+        description:
+          '`text`: what is not valid UTF-8 is replaced. `raw`: the exact bytes. `plain`: as lines for people, without colours and what was overwritten.',
+      }),
+    ),
+    stream: Type.Optional(Type.Enum(['stdout', 'stderr', 'tty'])),
+    download: Type.Optional(Type.Boolean()),
+  },
+  strict,
+);
+export type OutputQuery = Static<typeof OutputQuery>;
+
 export const ResumeHeaders = Type.Object({
   'last-event-id': Type.Optional(
     Type.String({ description: 'The id of the last event had; wins over `after`. Empty is none.' }),

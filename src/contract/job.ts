@@ -4,6 +4,7 @@ import { jobIdPattern } from './job-id.ts';
 import { limits } from './limits.ts';
 import { nullable } from './nullable.ts';
 import { Problem } from './problem.ts';
+import { CommandResult, type JobResult, PromptResult, Usage } from './result.ts';
 
 const strict = { additionalProperties: false } as const;
 
@@ -189,63 +190,6 @@ export const jobStatuses = [
 export const JobStatus = Type.Enum([...jobStatuses]);
 export type JobStatus = (typeof jobStatuses)[number];
 export type FinalStatus = Extract<JobStatus, 'succeeded' | 'failed' | 'cancelled'>;
-
-export const terminalKinds = ['pty', 'script', 'pipe'] as const;
-export type TerminalKind = (typeof terminalKinds)[number];
-
-export const sandboxLevels = ['sandbox', 'user', 'none'] as const;
-export type SandboxLevel = (typeof sandboxLevels)[number];
-
-export const CommandResult = Type.Object({
-  exitCode: Type.Unsafe<number | null>({ type: ['integer', 'null'] }),
-  signal: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
-  terminal: Type.Enum([...terminalKinds]),
-  sandbox: Type.Enum([...sandboxLevels]),
-  outputBytes: Type.Integer({ description: 'All the command wrote, kept or not.' }),
-  truncated: Type.Boolean(),
-  resources: Type.Unsafe<{ maxRssBytes: number | null; cpuMs: number } | null>({
-    description: 'What its processes used; null where this machine does not count it.',
-    anyOf: [
-      Type.Object({
-        maxRssBytes: Type.Unsafe<number | null>({
-          type: ['integer', 'null'],
-          description: 'Memory of the largest of its processes.',
-        }),
-        cpuMs: Type.Integer({ description: 'CPU time of all of them.' }),
-      }),
-      { type: 'null' },
-    ],
-  }),
-});
-export type CommandResult = Static<typeof CommandResult>;
-
-export const ToolCall = Type.Object({ id: Type.String(), name: Type.String(), arguments: Type.Unknown() });
-export type ToolCall = Static<typeof ToolCall>;
-
-export const finishReasons = ['stop', 'length', 'tool_calls', 'content_filter'] as const;
-export type FinishReason = (typeof finishReasons)[number];
-
-export const PromptResult = Type.Object({
-  text: Type.String(),
-  model: Type.String(),
-  finishReason: Type.Enum([...finishReasons]),
-  toolCalls: Type.Array(ToolCall),
-  reasoning: Type.Optional(Type.String()),
-});
-export type PromptResult = Static<typeof PromptResult>;
-export type JobResult = CommandResult | PromptResult;
-
-export const Usage = Type.Object({
-  inputTokens: Type.Integer(),
-  outputTokens: Type.Integer(),
-  cachedInputTokens: Type.Optional(Type.Integer()),
-  reasoningTokens: Type.Optional(Type.Integer()),
-  costUsd: Type.Unsafe<number | null>({
-    type: ['number', 'null'],
-    description: 'null where the price is unknown.',
-  }),
-});
-export type Usage = Static<typeof Usage>;
 
 export const Job = Type.Object(
   {

@@ -38,6 +38,9 @@ export const limits = {
   rowsMax: 500,
   /** Bytes that wait for a running program to read them; beyond it the sender hears 429. */
   inputQueueBytesMax: 64 * KIB,
+  /** Keys of one message: a long line, typed. Each is at most as long as a name with three modifiers. */
+  inputKeysMax: 1024,
+  inputKeyCharactersMax: 32,
   /** Messages of any kind that wait in the inbox of a job. */
   inboxMessagesMax: 1024,
   /** Message ids a job remembers, so that a repeated message is harmless. */
@@ -100,6 +103,10 @@ export const limits = {
   /** Unsent output at which the source is paused, and at which it goes on. */
   unsentBytesPause: MIB,
   unsentBytesResume: 256 * KIB,
+  /** A line of output for people; a longer one goes on in the next. */
+  plainLineCharactersMax: 64 * KIB,
+  /** How long what may begin a secret is held back: less than a person notices, more than lies within one write. */
+  redactionHoldMs: 50,
   /** Lines of a terminal that have scrolled off and are kept for who joins late: a few pages to look back. */
   screenScrollback: 200,
   /** Output between two stored screens, as weight of its events: less than half of what a log keeps at least. */

@@ -7,10 +7,12 @@ import { cutPlace } from './cut-place.ts';
  */
 export function coalesce(before: EventDraft, after: EventDraft, bytesMax: number): EventDraft | null {
   if (before.type === 'output.delta' && after.type === 'output.delta') {
-    const { stream, text } = before.data;
+    const { stream, text, offset } = before.data;
     if (stream !== after.data.stream || text === undefined || after.data.text === undefined) return null;
     const joined = text + after.data.text;
-    return joined.length <= bytesMax ? { type: 'output.delta', data: { stream, text: joined } } : null;
+    return joined.length <= bytesMax
+      ? { type: 'output.delta', data: { stream, offset, text: joined } }
+      : null;
   }
   if (before.type === 'text.delta' && after.type === 'text.delta') {
     const text = before.data.text + after.data.text;

@@ -1,11 +1,11 @@
 import { isAbsolute, resolve } from 'node:path';
 import { limits } from '../contract/limits.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { ConfigReader } from './config-reader.ts';
 import { configVariableNames, isSecret } from './config-variables.ts';
 import type { Environment } from './environment.ts';
 import { type JobLimits, readJobLimits } from './job-limits.ts';
 import { isLoopback } from './loopback.ts';
-import { nearestName } from './nearest-name.ts';
 import { readPlaces } from './places.ts';
 import { readProviders } from './providers-file.ts';
 import { exitCodes, StartError } from './start-error.ts';

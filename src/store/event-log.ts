@@ -180,6 +180,11 @@ export class EventLog {
     return epoch == null ? null : { epoch: Number(epoch), seq: Number(seq), done: done != null };
   }
 
+  /** A number that no event of the newest attempt that started is before; 1 where none has. */
+  async startOf(job: string): Promise<number> {
+    return Number((await this.connection.redis.hget(jobKeys(job).state, 'stAt')) ?? 1);
+  }
+
   /** The terminal of the newest attempt as it was kept last; null where it never was, or there is no such job. */
   async screen(job: string): Promise<StoredScreen | null> {
     const { state } = jobKeys(job);

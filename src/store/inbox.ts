@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Control } from '../contract/control.ts';
 import { limits } from '../contract/limits.ts';
+import { keyBytesMax } from '../core/keys.ts';
 import { jobKeys } from './keys.ts';
 import type { SendAnswer } from './ports.ts';
 import { type LogConnection, loadScript, runScript } from './redis.ts';
@@ -98,5 +99,6 @@ export function createWakeListener(subscriber: Redis) {
 }
 
 function inputBytes(control: Control): number {
+  if (control.kind === 'keys') return control.keys.length * keyBytesMax;
   return control.kind === 'input' ? Buffer.byteLength(control.base64, 'base64') : 0;
 }

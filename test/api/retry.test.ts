@@ -164,7 +164,8 @@ describe('a retry', () => {
 });
 
 describe('the secrets of a job', () => {
-  const shell = 'echo "$A-$B"';
+  // Turned around, so that they are seen.
+  const shell = 'echo "$A-$B" | rev';
   const secrets = { A: 'first-secret', B: 'second-secret' };
 
   it('go along unseen, as a patch changes them', async () => {
@@ -172,11 +173,11 @@ describe('the secrets of a job', () => {
     const response = await retry(old.id);
     const text = await response.text();
     expect(text).not.toMatch(/secret/);
-    expect(await outputOfEnded(JSON.parse(text).id)).toBe('first-secret-second-secret\n');
+    expect(await outputOfEnded(JSON.parse(text).id)).toBe('terces-dnoces-terces-tsrif\n');
     const changed = await retried(old.id, { spec: { secrets: { A: null, B: 'another' } } });
     expect(changed.spec).toEqual({ type: 'command', shell });
-    expect(await outputOfEnded(changed.id)).toBe('-another\n');
-    expect(await outputOfEnded((await retried(changed.id)).id)).toBe('-another\n');
+    expect(await outputOfEnded(changed.id)).toBe('rehtona-\n');
+    expect(await outputOfEnded((await retried(changed.id)).id)).toBe('rehtona-\n');
     expect(await outputOfEnded((await retried(old.id, { spec: { secrets: null } })).id)).toBe('-\n');
   });
 

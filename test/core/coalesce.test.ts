@@ -7,7 +7,11 @@ const delta = fc.oneof(
   fc.record({ type: fc.constant('text.delta' as const), data: fc.record({ text: fc.string() }) }),
   fc.record({
     type: fc.constant('output.delta' as const),
-    data: fc.record({ stream: fc.constantFrom('stdout' as const, 'stderr' as const), text: fc.string() }),
+    data: fc.record({
+      stream: fc.constantFrom('stdout' as const, 'stderr' as const),
+      offset: fc.constant(0),
+      text: fc.string(),
+    }),
   }),
   fc.record({ type: fc.constant('output.reset' as const), data: fc.record({ reason: fc.string() }) }),
 );
@@ -47,8 +51,8 @@ describe('joining events', () => {
   });
 
   it('keeps bytes that are not text apart', () => {
-    const text: EventDraft = { type: 'output.delta', data: { stream: 'tty', text: 'a' } };
-    const bytes: EventDraft = { type: 'output.delta', data: { stream: 'tty', base64: '/w==' } };
+    const text: EventDraft = { type: 'output.delta', data: { stream: 'tty', offset: 0, text: 'a' } };
+    const bytes: EventDraft = { type: 'output.delta', data: { stream: 'tty', offset: 1, base64: '/w==' } };
     expect(coalesce(text, bytes, 100)).toBeNull();
     expect(coalesce(bytes, text, 100)).toBeNull();
   });

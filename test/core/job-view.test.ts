@@ -50,7 +50,7 @@ describe('the resource of a job', () => {
       ...base,
       id: '1-2',
       type: 'output.delta',
-      data: { stream: 'stdout', text: 'x' },
+      data: { stream: 'stdout', offset: 0, text: 'x' },
     };
     expect(nextJob(job, event)).toEqual({ ...job, cursor: '1-2' });
   });

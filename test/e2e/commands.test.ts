@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import type { CommandResult, JobStatus } from '../../src/contract/job.ts';
+import type { JobStatus } from '../../src/contract/job.ts';
+import type { CommandResult } from '../../src/contract/result.ts';
 import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
 
 let service: TestService;

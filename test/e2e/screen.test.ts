@@ -106,7 +106,8 @@ describe('The screen of an interactive command', () => {
 describe('A reader that asks for the screen', () => {
   it('gets it in place of what came before, and then each event once, as SSE and over a WebSocket', async () => {
     const { id } = await service.submit(command(`${flood}; read -r; echo over`));
-    await until(async () => (await screenOf(id)).text.includes('there'), 'all of it is drawn');
+    const text = async () => (await (await service.request(`/v1/jobs/${id}/screen`)).json()).text ?? '';
+    await until(async () => (await text()).includes('there'), 'all of it is drawn');
     const reading = Promise.all([followAtScreen(id), socketAtScreen(id)]);
     await service.request(`/v1/jobs/${id}/input`, { body: { text: '\r' } });
     await service.finished(id);

@@ -76,7 +76,11 @@ export function logOf(size: number, epoch = 1763805600123): JobEvent[] {
       const data = { status: 'succeeded' as const, result: null, error: null, usage: null };
       return { ...envelope, type: 'job.ended', data };
     }
-    return { ...envelope, type: 'output.delta', data: { stream: 'tty', text: `grüße ${index}: 漢字\r\n` } };
+    return {
+      ...envelope,
+      type: 'output.delta',
+      data: { stream: 'tty', offset: 0, text: `grüße ${index}: 漢字\r\n` },
+    };
   });
 }
 

@@ -1,4 +1,4 @@
-import type { FinishReason, Usage } from '../../src/contract/job.ts';
+import type { FinishReason, Usage } from '../../src/contract/result.ts';
 
 /** What a provider is to do with its next request, in no vendor's terms; its fake turns it into bytes. */
 export type Scene =

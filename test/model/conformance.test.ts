@@ -327,6 +327,7 @@ class Twins {
         counted: flag === 'counted close' && identity !== null,
         resyncLast: isMadeGood && gap !== undefined ? gap + (batch === 'made good' ? 0 : 1) : null,
         changes: flag === 'start' ? { status: 'running' } : {},
+        screen: flag === 'none' && pick % 2 === 1 ? { cols: 80, rows: 24, serialized: `${pick}` } : null,
       }),
     );
     if (answer.kind === 'GAP') this.#gaps.set(producer, answer.last);

@@ -155,7 +155,7 @@ describe('A record', () => {
   });
 
   it('is made of what a stream says', () => {
-    const data = { stream: 'stdout', text: 'x' } as const;
+    const data = { stream: 'stdout', offset: 0, text: 'x' } as const;
     const given = givenEvent({ ...common, id: '1-2', key: key('w1/1'), type: 'output.delta', data });
     expect(given).toMatchObject(event(2, 'w1/1'));
     const range = { from: '1-1', to: '1-2', oldest: '1-3' };

@@ -168,7 +168,12 @@ export class ModelLog {
     job.producers.set(producer, lastPseq);
     setFields(job, fields);
     if (isWorker) this.#renewLease(job, leaseMs);
-    if (flags.has('start')) job.started = Number(attempt);
+    if (flags.has('start')) {
+      job.started = Number(attempt);
+      job.fields.set('stAt', `${job.seq - items.length + 1}`);
+      for (const name of ['scr', 'scrAt']) job.fields.delete(name);
+    }
+    if (flags.has('screen')) job.fields.set('scrAt', `${job.seq}`);
     if (flags.has('counted')) job.used += 1;
     if (flags.has('close')) {
       release(job);

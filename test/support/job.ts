@@ -12,7 +12,7 @@ export const newJobId = () => `job_${ulid().toLowerCase()}`;
 export const newToken = () => randomBytes(16).toString('hex');
 export const outputDraft = (text: string): EventDraft => ({
   type: 'output.delta',
-  data: { stream: 'stdout', text },
+  data: { stream: 'stdout', offset: 0, text },
 });
 export const endedDraft = (status: 'succeeded' | 'failed' | 'cancelled' = 'succeeded'): EventDraft => ({
   type: 'job.ended',

@@ -84,7 +84,7 @@ describe('the publisher', () => {
     for (let index = 0; index < lines; index += 1) {
       publisher.emit({
         type: 'output.delta',
-        data: { stream: index % 2 ? 'stdout' : 'stderr', text: `${index}\n` },
+        data: { stream: index % 2 ? 'stdout' : 'stderr', offset: 0, text: `${index}\n` },
       });
       if (index % 100 === 0) {
         cuts += Number(await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'));
@@ -187,7 +187,10 @@ describe('the publisher', () => {
     const copies = [await redis.dumpBuffer(state), await redis.dumpBuffer(events)];
     const big = 'x'.repeat(30_000);
     for (let index = 0; index < 160; index += 1) {
-      publisher.emit({ type: 'output.delta', data: { stream: index % 2 ? 'stdout' : 'stderr', text: big } });
+      publisher.emit({
+        type: 'output.delta',
+        data: { stream: index % 2 ? 'stdout' : 'stderr', offset: 0, text: big },
+      });
       await drained(publisher);
     }
     await expect.poll(async () => (await log.read(job, 0, 1))?.seq).toBe(162);
@@ -277,7 +280,7 @@ describe('the publisher', () => {
     for (; !publisher.isFull() && emitted < 1000; emitted += 1) {
       publisher.emit({
         type: 'output.delta',
-        data: { stream: emitted % 2 ? 'stdout' : 'stderr', text: 'y'.repeat(10_000) },
+        data: { stream: emitted % 2 ? 'stdout' : 'stderr', offset: 0, text: 'y'.repeat(10_000) },
       });
       await Promise.resolve();
     }

@@ -35,7 +35,8 @@ async function openReception(inbox: Inbox) {
   const output = readAll(command);
   const told: EventDraft[] = [];
   const wake = createWakeListener(subscriber);
-  const receiver = { inbox, wake, job, identity, emit: (draft: EventDraft) => void told.push(draft) };
+  const emit = (draft: EventDraft) => void told.push(draft);
+  const receiver = { inbox, wake, job, identity, emit, wantsApplicationCursor: () => false };
   onTestFinished(receiveControl(receiver, command));
   return { job, told, output };
 }

@@ -60,6 +60,7 @@ async function run(ends: Ends): Promise<{ ending: Ending; outcome: Promise<Outco
     workspacesDir: dataDir,
     workRoots: [],
     environment: {},
+    secrets: [],
     log: { connection: { ready: async () => {} } },
     records: { extra: async () => null },
     inbox: { read: async () => [] },
@@ -96,6 +97,7 @@ function fakeCommand(ends: Ends): RunningCommand {
     endInput: () => {},
     resize: () => false,
     signal: () => {},
+    killed: () => null,
     ...ends,
   };
 }

@@ -44,6 +44,7 @@ beforeAll(async () => {
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: [] }),
     screens: new Screens(pino({ level: 'silent' })),
+    secrets: [],
     terminals: toolsWith(),
     isolation: isolationAtLevelNone(),
     workspacesDir: mkdtempSync(join(tmpdir(), 'llmmixer-run-job-')),

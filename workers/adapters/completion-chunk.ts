@@ -1,4 +1,4 @@
-import type { Usage } from '../../src/contract/job.ts';
+import type { Usage } from '../../src/contract/result.ts';
 import { countOf, field, itemsOf, textOf } from './foreign.ts';
 
 /** One piece of a Chat Completions answer, as far as it concerns us. Every field may be absent. */

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { FinishReason, Usage } from '../../src/contract/job.ts';
+import type { FinishReason, Usage } from '../../src/contract/result.ts';
 import { AdapterFailure, type PromptAdapter, type PromptPart, type PromptRequest } from '../adapter.ts';
 
 /** Milliseconds from one word to the next. */

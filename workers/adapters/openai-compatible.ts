@@ -1,7 +1,7 @@
 import OpenAI, { APIConnectionError, APIError } from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
-import type { FinishReason } from '../../src/contract/job.ts';
 import { limits } from '../../src/contract/limits.ts';
+import type { FinishReason } from '../../src/contract/result.ts';
 import type { ProviderConfig } from '../../src/platform/config.ts';
 import { AdapterFailure, type PromptAdapter, type PromptPart, type PromptRequest } from '../adapter.ts';
 import { classifyFault } from './classify.ts';

@@ -1,5 +1,5 @@
-import type { ToolCall } from '../../src/contract/job.ts';
 import { limits } from '../../src/contract/limits.ts';
+import type { ToolCall } from '../../src/contract/result.ts';
 import { AdapterFailure } from '../adapter.ts';
 import type { ToolCallDelta } from './completion-chunk.ts';
 import { parseJson } from './foreign.ts';

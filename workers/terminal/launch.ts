@@ -1,5 +1,5 @@
-import type { TerminalKind } from '../../src/contract/job.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
+import type { TerminalKind } from '../../src/contract/result.ts';
 import type { Chain } from './chain/enter.ts';
 import { checkFolder, findProgram } from './find-program.ts';
 import { type PipeOptions, runOverPipes } from './pipes.ts';

@@ -1,5 +1,6 @@
-import type { TerminalKind } from '../../src/contract/job.ts';
+import type { TerminalKind } from '../../src/contract/result.ts';
 import type { WaiterUsage } from './chain/reports.ts';
+import { noteEnded } from './ended-processes.ts';
 import type { InputWriter } from './input-writer.ts';
 import type { OutputQueue } from './output-queue.ts';
 import type { ProcessTree } from './process-tree.ts';
@@ -31,7 +32,8 @@ export interface CommandParts {
 
 /** Puts the parts together and sees the command to its end, in the one order that loses nothing. */
 export function superviseCommand(parts: CommandParts): RunningCommand {
-  const { pid, tree, queue, input, log } = parts;
+  const { pid, queue, input, log } = parts;
+  const tree = noteEnded(parts.tree);
   const ending = createEnding(tree, {
     hasTerminal: parts.terminal !== 'pipe',
     onGaveUp: (pids) =>
@@ -56,7 +58,8 @@ export function superviseCommand(parts: CommandParts): RunningCommand {
     write: (bytes) => input?.write(bytes) ?? false,
     endInput: parts.endInput,
     resize: parts.resize,
-    signal: (name) => tree.signalForeground(name),
+    killed: tree.ended,
+    signal: (name) => parts.tree.signalForeground(name),
     terminate: ending.terminate,
   };
 }

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { TerminalKind } from '../../src/contract/job.ts';
 import { limits } from '../../src/contract/limits.ts';
+import type { TerminalKind } from '../../src/contract/result.ts';
 import { choosePtyModule, type PtyChoice, ptyModules } from './pty-module.ts';
 
 /** What the terminal room says to the log; a pino logger is one. */

@@ -1,7 +1,8 @@
 import type { SignalName } from '../../src/contract/control.ts';
-import type { TerminalKind } from '../../src/contract/job.ts';
+import type { TerminalKind } from '../../src/contract/result.ts';
 import type { Chain } from './chain/enter.ts';
 import type { WaiterUsage } from './chain/reports.ts';
+import type { EndedProcesses } from './ended-processes.ts';
 
 /** A command, with everything decided: nothing here is looked up again. */
 export interface LaunchRequest {
@@ -60,6 +61,8 @@ export interface RunningCommand {
   readonly usage: Promise<WaiterUsage | null>;
   /** Settles, like `exited`, once the command has ended, its output has been read to the end and its whole tree is gone. Never rejects. */
   readonly exit: Promise<CommandExit>;
+  /** What had to be ended, by `terminate` or because the command left it behind; whole once `exit` has settled. */
+  killed(): EndedProcesses | null;
   /**
    * Bytes that `write` takes at once; `Number.MAX_SAFE_INTEGER` where nothing will ever be taken (again),
    * since the input has ended, is closed, or never was: there `write` answers false, and waiting is in vain.

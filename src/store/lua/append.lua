@@ -52,7 +52,8 @@ local seq, epoch = append_items({
 }, s, items, from)
 if attempt ~= '' and s[10] then redis.call('HDEL', state, 'mark') end
 if flags.start then
-  redis.call('HSET', state, 'st', attempt)
+  -- What a rollback took comes back with what followed it, so this is at or before the start.
+  redis.call('HSET', state, 'st', attempt, 'stAt', seq - (#items - from + 1) / 2 + 1)
   redis.call('HDEL', state, 'scr', 'scrAt')
 end
 if flags.screen then redis.call('HSET', state, 'scrAt', seq) end

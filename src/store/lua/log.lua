@@ -14,6 +14,7 @@
 --   cancel set once someone asked for it     ttl    when a job that never started expires
 --   ib     bytes waiting in the inbox        p:*    last number each producer appended
 --   m:* mr:* mc  the last message ids        i:*    interactions
+--   stAt   number of its first event, or a little less
 --   scr    screen of the newest attempt      scrAt  number of the last event that is in it
 
 local function integer(value)

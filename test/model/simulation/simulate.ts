@@ -292,6 +292,8 @@ class World {
   #draft(length: number, stream = 0): EventDraft {
     this.#said += 1;
     const text = `${this.#said}`.padEnd(length, 'ü');
-    return stream === 0 ? outputDraft(text) : { type: 'output.delta', data: { stream: 'stderr', text } };
+    return stream === 0
+      ? outputDraft(text)
+      : { type: 'output.delta', data: { stream: 'stderr', offset: 0, text } };
   }
 }

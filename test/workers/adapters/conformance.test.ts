@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { finishReasons, type ToolCall } from '../../../src/contract/job.ts';
+import { finishReasons, type ToolCall } from '../../../src/contract/result.ts';
 import type { FailureClass, PromptAdapter, PromptPart, PromptRequest } from '../../../workers/adapter.ts';
 import { AdapterFailure } from '../../../workers/adapter.ts';
 import { createOpenAiCompatible } from '../../../workers/adapters/openai-compatible.ts';

@@ -3,7 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import type { SandboxLevel } from '../../../src/contract/job.ts';
+import type { SandboxLevel } from '../../../src/contract/result.ts';
 import { findBubblewrap } from '../../../src/platform/find-bubblewrap.ts';
 import { chooseLevel } from '../../../workers/terminal/chain/choose-level.ts';
 import {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { SandboxLevel } from '../../../src/contract/job.ts';
+import type { SandboxLevel } from '../../../src/contract/result.ts';
 import type { Config } from '../../../src/platform/config.ts';
 import { exitCodes, StartError } from '../../../src/platform/start-error.ts';
 import { type ControlGroups, findControlGroups } from '../cgroup.ts';

@@ -1,8 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isAbsolute, sep } from 'node:path';
 import type { CommandLimits, EffectiveLimits } from '../../../src/contract/command-limits.ts';
-import type { SandboxLevel } from '../../../src/contract/job.ts';
 import { ProblemError } from '../../../src/contract/problem.ts';
+import type { SandboxLevel } from '../../../src/contract/result.ts';
 import type { JobLimits } from '../../../src/platform/job-limits.ts';
 import { type ControlGroups, createJobGroup, groupName } from '../cgroup.ts';
 import { type HeldUser, holdUser } from '../job-users.ts';
