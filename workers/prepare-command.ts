@@ -1,7 +1,10 @@
+import type { SubmittedFile } from '../src/contract/files.ts';
 import type { CommandSpec } from '../src/contract/job.ts';
 import { ProblemError } from '../src/contract/problem.ts';
 import { terminalSizeOf } from '../src/core/terminal-size.ts';
+import { contentOf } from '../src/platform/file-content.ts';
 import type { Attempt } from './attempt.ts';
+import { Folder } from './files/within-folder.ts';
 import type { WorkerServices } from './services.ts';
 import type { JobIsolation } from './terminal/chain/isolation.ts';
 import type { JobUser } from './terminal/chain/job-user.ts';
@@ -44,6 +47,7 @@ export async function prepareCommand(
       if (user !== null) closeWorkspace(folders.workspace);
       user?.release();
     };
+    await writeFiles(services, attempt.job.id, folders.workspace);
     const secrets = await readSecrets(services, attempt.job.id);
     const launch = await openLaunch(services, attempt, { spec, isolation, secrets, ...folders });
     return { ...launch, isolation, secrets: Object.values(secrets), release };
@@ -108,6 +112,29 @@ async function openLaunch(
     },
     services.terminals,
   );
+}
+
+/** Puts the files that came with the submit where its command finds them. */
+async function writeFiles(services: WorkerServices, job: string, workspace: string): Promise<void> {
+  const text = await untilRedisAnswers(services, () => services.records.extra(job, 'files'));
+  if (text === null) return;
+  const files: SubmittedFile[] = JSON.parse(text);
+  const folder = await Folder.open(workspace);
+  try {
+    for (const file of files) {
+      const { executable = false } = file;
+      await folder.writeFile(file.path.split('/'), [contentOf(file)], { executable });
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ProblemError(
+      'spawn_failed',
+      `The files of job ${job} could not be written into its workspace: ${why}`,
+      { cause: error },
+    );
+  } finally {
+    await folder.close();
+  }
 }
 
 async function readSecrets(services: WorkerServices, job: string): Promise<Record<string, string>> {

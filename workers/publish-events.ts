@@ -37,6 +37,8 @@ interface Batch {
   flag: AppendRequest['flag'];
   counted: boolean;
   dueMs: number;
+  /** Where the workspace of the job lies, with its start. */
+  place?: string | undefined;
   /** The terminal as it is after the last of the drafts; then there are no more. */
   screen: ScreenSnapshot | null;
   land: (landing: Landing) => void;
@@ -98,9 +100,12 @@ export class EventPublisher {
     this.#sending ??= this.#send();
   }
 
-  /** The attempt starts with this event; must come before anything it does outside. */
-  start(draft: EventDraft): Promise<Landing> {
-    return this.#emitWith([draft], { flag: 'start', counted: false, dueMs: 0 });
+  /**
+   * The attempt starts with this event; must come before anything it does outside. `place` names where the
+   * workspace of the job lies.
+   */
+  start(draft: EventDraft, place?: string): Promise<Landing> {
+    return this.#emitWith([draft], { flag: 'start', counted: false, dueMs: 0, place });
   }
 
   /** Ends the attempt but not the job: the next one may begin after `dueMs` milliseconds. */
@@ -150,7 +155,7 @@ export class EventPublisher {
 
   #emitWith(
     drafts: EventDraft[],
-    { flag, counted, dueMs }: Pick<Batch, 'flag' | 'counted' | 'dueMs'>,
+    how: Pick<Batch, 'flag' | 'counted' | 'dueMs' | 'place'>,
   ): Promise<Landing> {
     if (this.#stop.signal.aborted) return Promise.resolve('fenced');
     const at = new Date().toISOString();
@@ -158,7 +163,7 @@ export class EventPublisher {
       // What waits already goes in the same append, so a job's last output costs no extra trip.
       const batch = this.#openBatch();
       batch.drafts.push(...drafts.map((draft) => ({ draft, at })));
-      Object.assign(batch, { flag, counted, dueMs, land });
+      Object.assign(batch, how, { land });
       this.#sending ??= this.#send();
     });
   }
@@ -244,7 +249,7 @@ export class EventPublisher {
 
   async #append(
     drafts: Stamped[],
-    request: Pick<AppendRequest, 'firstPseq' | 'flag' | 'counted' | 'dueMs' | 'screen' | 'resyncLast'>,
+    request: Omit<AppendRequest, 'producer' | 'identity' | 'changes' | 'items' | 'at'>,
   ): Promise<AppendAnswer> {
     const { log, job, identity } = this.#options;
     const { attempt } = identity;

@@ -49,10 +49,13 @@ async function run(
   const note = noteOf(prepared);
   const patterns = secretPatterns([...services.secrets, ...prepared.secrets]);
   if (ending.signal.aborted) return null;
-  const landing = await publisher.start({
-    type: 'job.started',
-    data: { worker: services.id, terminal, sandbox, limits, ...(note === undefined ? {} : { note }) },
-  });
+  const landing = await publisher.start(
+    {
+      type: 'job.started',
+      data: { worker: services.id, terminal, sandbox, limits, ...(note === undefined ? {} : { note }) },
+    },
+    services.place,
+  );
   if (landing !== 'stored') return { kind: 'refused', landing };
   if (!ending.start()) return null;
   const command = await prepared.start();

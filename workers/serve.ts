@@ -18,6 +18,9 @@ import { watchKeyHolders } from '../src/store/key-holders.ts';
 import { connectRedis, openLogConnection } from '../src/store/redis.ts';
 import { createWorkerRegistry, type WorkerRegistry } from '../src/store/worker-registry.ts';
 import { createAdapters } from './adapters/registry.ts';
+import { placeOf } from './files/place.ts';
+import { serveFiles } from './files/serve-files.ts';
+import { sweepWorkspaces } from './files/sweep-workspaces.ts';
 import { runJob } from './run-job.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import { Screens } from './screen/screens.ts';
@@ -68,6 +71,8 @@ export async function serveWorker(
   const services = createServices(options, { connection, subscriber, isolation, workspacesDir });
   const workers = createWorkerRegistry(connection.redis);
 
+  const stopFiles = serveFiles({ ...services, redis: connection.redis, subscriber });
+  const stopSweeping = sweepRegularly(services, config.workspaceHours);
   reapOrphans({ log: logger });
   const reaping = setInterval(() => reapOrphans({ log: logger }), limits.workerHeartbeatMs);
   const { terminals } = await services.terminals.available();
@@ -88,6 +93,8 @@ export async function serveWorker(
     await drain(services, consumer, config.drainMs);
     await services.screens.close();
     clearInterval(reaping);
+    stopFiles();
+    stopSweeping();
     await beating.stop();
     await workers.leave(services.id).catch(() => {}); // silence says the same, later
     await keyWatch.stop();
@@ -147,11 +154,24 @@ function createServices(
     screens: new Screens(logger),
     isolation,
     workspacesDir,
+    place: placeOf(workspacesDir),
     workRoots: config.workRoots,
     environment,
     secrets: [apiKey, ...config.providers.map(({ key }) => key ?? ''), passwordOf(redisUrl)],
     running: new RunningAttempts(),
   };
+}
+
+/** Looks for old workspaces, at once and now and then. Answers a function that ends it. */
+function sweepRegularly(services: WorkerServices, hours: number): () => void {
+  const options = { ...services, keepMs: hours * 3600 * 1000 };
+  const sweep = () =>
+    void sweepWorkspaces(options).catch((error: unknown) =>
+      services.logger.debug({ err: error }, 'old workspaces were not looked for; they are later'),
+    );
+  sweep();
+  const timer = setInterval(sweep, limits.workspaceSweepMs);
+  return () => clearInterval(timer);
 }
 
 function passwordOf(redisUrl: string): string {

@@ -29,6 +29,8 @@ export interface WorkerServices {
   isolation: Isolation;
   /** Absolute folder of the workspaces of jobs. */
   workspacesDir: string;
+  /** Names that folder to whoever looks for a file in it. */
+  place: string;
   workRoots: readonly string[];
   /** The environment of this process, from which commands get the harmless part. */
   environment: Readonly<Record<string, string | undefined>>;

@@ -39,6 +39,7 @@ const { ready } = await serveApi({
       memoryBytes: 2 ** 33,
     },
     retentionDays: 1,
+    workspaceHours: 24,
     keepBytes: 8 * 1024 * 1024,
     drainMs: 0,
   },

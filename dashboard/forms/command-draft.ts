@@ -55,9 +55,11 @@ export function readCommand(draft: CommandDraft, source: CommandSpec | null): Co
   };
 }
 
-function unseenOf(source: CommandSpec | null, interactive: boolean): Partial<CommandSpec> {
+/** The page knows the files of a job by name alone, so they do not go along. */
+function unseenOf(source: CommandSpec | null, interactive: boolean): Partial<Omit<CommandSpec, 'files'>> {
   if (source === null) return {};
   const {
+    files: _files,
     shell: _shell,
     argv: _argv,
     cwd: _cwd,

@@ -16,6 +16,7 @@ import { createPageFiles } from './page-files.ts';
 import { installProblemHandler, sendProblem, toProblemError } from './problem-handler.ts';
 import { controlRoutes } from './routes/control.ts';
 import { eventRoutes } from './routes/events.ts';
+import { fileRoutes } from './routes/files.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { outputRoutes } from './routes/output.ts';
 import { pageRoutes } from './routes/pages.ts';
@@ -80,6 +81,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(controlRoutes(services));
   await app.register(screenRoutes(services));
   await app.register(outputRoutes(services));
+  await app.register(fileRoutes(services));
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));
   await app.register(serviceRoutes(services));

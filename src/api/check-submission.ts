@@ -1,6 +1,8 @@
+import type { SubmittedFile } from '../contract/files.ts';
 import type { JobSubmission } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
+import { parseWorkspacePath } from '../core/workspace-path.ts';
 
 /**
  * What the schema of a submission cannot say. `where` is the place of the submission in the body, as a
@@ -16,6 +18,18 @@ export function checkSubmission(body: JobSubmission, where: '' | '/spec'): void 
   }
   if (Buffer.byteLength(body.stdin ?? '') > limits.stdinBytesMax)
     throw refused(`${where}/stdin`, `is larger than ${limits.stdinBytesMax} bytes`);
+  checkFiles(body.files ?? [], `${where}/files`);
+}
+
+function checkFiles(files: readonly SubmittedFile[], where: string): void {
+  const seen = new Set<string>();
+  for (const [index, { path }] of files.entries()) {
+    const pointer = `${where}/${index}/path`;
+    const parsed = parseWorkspacePath(path);
+    if ('fault' in parsed) throw refused(pointer, `${JSON.stringify(path)} ${parsed.fault}`);
+    if (seen.has(path)) throw refused(pointer, `${JSON.stringify(path)} is there twice`);
+    seen.add(path);
+  }
 }
 
 /** Programs that read a job recurse over its JSON, here and at the other end; some do not go deep. */

@@ -13,7 +13,7 @@ export type JobPatch = Readonly<Record<string, unknown>>;
 export type PrepareRetry = (services: Services, id: string, patch?: JobPatch) => Promise<JobSubmission>;
 
 /**
- * What would have to be submitted to run a job once more: its spec and its secrets, with a merge patch
+ * What would have to be submitted to run a job once more: its spec with its secrets and files, with a merge patch
  * applied. The result is held to everything that a submit is held to, and is of the same type as the job.
  */
 export function createRetryPreparation(ajv: Ajv): PrepareRetry {
@@ -22,11 +22,13 @@ export function createRetryPreparation(ajv: Ajv): PrepareRetry {
     for (const [name, part] of Object.entries(patch)) refuseDeepJson(part, pointerTo('/spec', name));
     // In this order: of a job that expires in between, none of the two is left.
     const sealed = await services.records.extra(id, 'sealed');
+    const files = await services.records.extra(id, 'files');
     const job = await requireJob(services, id);
     const secrets = sealed === null || patch.secrets === null ? {} : openSecrets(services, job, sealed);
     if (Object.hasOwn(patch, 'type') && patch.type !== job.type)
       throw refused('/spec/type', `cannot change: job ${id} is a ${job.type}. Submit another job instead`);
-    const submission = mergePatch({ ...job.spec, ...secrets }, patch);
+    const withFiles = files === null ? {} : { files: JSON.parse(files) };
+    const submission = mergePatch({ ...job.spec, ...withFiles, ...secrets }, patch);
     if (!isSubmission(submission)) {
       const errors = problemErrors(isSubmission.errors ?? [], '/spec');
       throw new ProblemError('validation_failed', `${errors[0]?.pointer} ${errors[0]?.detail}.`, { errors });

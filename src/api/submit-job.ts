@@ -1,5 +1,6 @@
 import { ulid } from 'ulid';
 import type { EventDraft } from '../contract/event.ts';
+import type { SubmittedFile } from '../contract/files.ts';
 import type { Job, JobSpec, JobSubmission } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
@@ -8,6 +9,7 @@ import { formatCursor } from '../core/cursor.ts';
 import { jobPolicy } from '../core/job-policy.ts';
 import { newJob } from '../core/job-view.ts';
 import { payloadOf } from '../core/payload.ts';
+import { contentOf } from '../platform/file-content.ts';
 import {
   type Claim,
   claimIdempotencyKey,
@@ -143,7 +145,7 @@ function describeJob(
   { seal, process }: Services,
   { id, body, retryOf, nowMs }: Pick<Submission, 'body' | 'retryOf'> & { id: string; nowMs: number },
 ): Parameters<Services['log']['create']>[0] {
-  const { spec, secrets } = withoutSecrets(body);
+  const { spec, secrets, files } = parted(body);
   const at = new Date(nowMs).toISOString();
   const { delayMs, ttlMs } = jobPolicy(spec);
   const dueMs = nowMs + delayMs;
@@ -160,15 +162,27 @@ function describeJob(
       ...(ttlMs === null ? {} : { ttl: String(dueMs + ttlMs) }),
       ...(spec.type === 'command' ? { input: spec.interactive ? 'input' : 'signals' } : {}),
       ...(secrets === undefined ? {} : { sealed: seal.seal(id, secrets) }),
+      ...(files === undefined ? {} : { files: JSON.stringify(files) }),
     },
     first: { type: first.type, payload },
   };
 }
 
-function withoutSecrets(body: JobSubmission): { spec: JobSpec; secrets: Record<string, string> | undefined } {
-  if (body.type === 'prompt') return { spec: body, secrets: undefined };
-  const { secrets, ...spec } = body;
-  return { spec, secrets };
+/** What is shown of a submission, and what only its worker is given. */
+function parted(body: JobSubmission): {
+  spec: JobSpec;
+  secrets?: Record<string, string> | undefined;
+  files?: SubmittedFile[] | undefined;
+} {
+  if (body.type === 'prompt') return { spec: body };
+  const { secrets, files, ...spec } = body;
+  if (files === undefined) return { spec, secrets };
+  const notes = files.map((file) => ({
+    path: file.path,
+    bytes: contentOf(file).length,
+    ...(file.executable === undefined ? {} : { executable: file.executable }),
+  }));
+  return { spec: { ...spec, files: notes }, secrets, files };
 }
 
 function drainingProblem(): ProblemError {

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { base64Pattern } from './base64-pattern.ts';
 import { limits } from './limits.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -19,7 +20,7 @@ export const inputFields = {
     Type.String({
       minLength: 1,
       description: inputBound,
-      pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$',
+      pattern: base64Pattern,
     }),
   ),
   eof: Type.Optional(Type.Literal(true)),

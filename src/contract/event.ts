@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { EffectiveLimits } from './command-limits.ts';
-import { Cursor, JobId, JobStatus, Timestamp } from './job.ts';
+import { Cursor, JobId, JobStatus } from './job.ts';
 import { nullable } from './nullable.ts';
 import { Problem } from './problem.ts';
 import {
@@ -12,6 +12,7 @@ import {
   terminalKinds,
   Usage,
 } from './result.ts';
+import { Timestamp } from './timestamp.ts';
 
 const finalResult = Type.Unsafe<JobResult | null>({ anyOf: [CommandResult, PromptResult, { type: 'null' }] });
 

@@ -1,9 +1,10 @@
 import { type Static, Type } from 'typebox';
 import { EffectiveLimits } from './command-limits.ts';
-import { Job, JobId, Timestamp } from './job.ts';
+import { Job, JobId } from './job.ts';
 import { jobFilterFields } from './job-filter.ts';
 import { limits } from './limits.ts';
 import { sandboxLevels, terminalKinds } from './result.ts';
+import { Timestamp } from './timestamp.ts';
 
 const strict = { additionalProperties: false } as const;
 const waitSeconds = Type.Optional(Type.Integer({ minimum: 0, maximum: limits.waitSecondsMax }));

@@ -1,10 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { CommandLimits } from './command-limits.ts';
+import { FileNotes, SubmittedFiles } from './files.ts';
 import { jobIdPattern } from './job-id.ts';
 import { limits } from './limits.ts';
 import { nullable } from './nullable.ts';
 import { Problem } from './problem.ts';
 import { CommandResult, type JobResult, PromptResult, Usage } from './result.ts';
+import { Timestamp } from './timestamp.ts';
 
 const strict = { additionalProperties: false } as const;
 
@@ -12,7 +14,6 @@ export const JobId = Type.String({
   pattern: jobIdPattern,
   description: 'A lower-case ULID with the prefix job_.',
 });
-export const Timestamp = Type.String({ description: 'UTC, ISO 8601, milliseconds.' });
 export const Cursor = Type.String({ description: '`<epoch>-<seq>`: a place in the log of one job.' });
 
 const Variables = Type.Record(
@@ -128,12 +129,20 @@ const commandFields = {
 const exactlyOneCommand = { oneOf: [{ required: ['argv'] }, { required: ['shell'] }] };
 
 export const CommandSubmission = Type.Object(
-  { ...commandFields, secrets: Type.Optional(Variables), ...shared },
+  {
+    ...commandFields,
+    files: Type.Optional(SubmittedFiles),
+    secrets: Type.Optional(Variables),
+    ...shared,
+  },
   { ...strict, ...exactlyOneCommand },
 );
 export type CommandSubmission = Static<typeof CommandSubmission>;
 
-export const CommandSpec = Type.Object({ ...commandFields, ...shared }, { ...strict, ...exactlyOneCommand });
+export const CommandSpec = Type.Object(
+  { ...commandFields, files: Type.Optional(FileNotes), ...shared },
+  { ...strict, ...exactlyOneCommand },
+);
 export type CommandSpec = Static<typeof CommandSpec>;
 
 const Message = Type.Object(

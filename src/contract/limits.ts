@@ -187,6 +187,22 @@ export const limits = {
   jobCpuSecondsMax: 365 * 24 * 3600,
   /** Less memory than this starts no program. */
   jobMemoryBytesMin: 8 * MIB,
+  /** Files of one submit, which share its body; and what is sent of or to one workspace file: a build, a video. */
+  filesMax: 64,
+  fileBytesMax: 64 * MIB,
+  filePathCharactersMax: 1024,
+  /** Files shown of one workspace. */
+  fileEntriesMax: 5000,
+  /** Files on their way through one API process. */
+  fileTransfersMax: 8,
+  /** Of each a few frames wait in Redis, 2 MiB in all; where nothing moves for so long the other side is gone. */
+  exchangeFrameBytes: 256 * KIB,
+  exchangeFramesWaiting: 8,
+  exchangeSilenceMs: 30 * SECOND_MS,
+  /** A workspace stays this long after its job by default, and at most; how often old ones are looked for. */
+  workspaceHoursDefault: 24,
+  workspaceHoursMax: 24 * 365,
+  workspaceSweepMs: 5 * MINUTE_MS,
   /** Further paths that one job may ask to see. */
   readOnlyPathsMax: 16,
   /** Bringing bubblewrap: a start does not wait longer for a better sandbox. */

@@ -94,6 +94,10 @@ export const configVariables = {
     default: '7',
     description: `Days a job is kept after it ended: 1 to ${limits.retentionDaysMax}.`,
   },
+  LLMMIXER_WORKSPACE_HOURS: {
+    default: String(limits.workspaceHoursDefault),
+    description: `Hours the folder of a command is kept after its job ended: 0 to ${limits.workspaceHoursMax}.`,
+  },
   LLMMIXER_KEEP_BYTES: {
     default: String(limits.logBytesDefault),
     description: `Bytes kept of one job's log, its unbroken tail: ${limits.keepBytesMin} to ${limits.keepBytesMax}.`,

@@ -55,6 +55,8 @@ export interface Config {
   jobUids: { first: number; last: number };
   jobLimits: JobLimits;
   retentionDays: number;
+  /** Hours the folder of a job stays after it ended. */
+  workspaceHours: number;
   keepBytes: number;
   drainMs: number;
 }
@@ -97,6 +99,7 @@ export function readConfig(env: Environment): Config {
     readOnlyPaths: reader.list('LLMMIXER_READ_ONLY_PATHS', ':', absolutePathFault),
     ...readJobLimits(reader),
     retentionDays: reader.integer('LLMMIXER_RETENTION_DAYS', { min: 1, max: limits.retentionDaysMax }),
+    workspaceHours: reader.integer('LLMMIXER_WORKSPACE_HOURS', { min: 0, max: limits.workspaceHoursMax }),
     keepBytes: reader.integer('LLMMIXER_KEEP_BYTES', { min: limits.keepBytesMin, max: limits.keepBytesMax }),
     drainMs: reader.integer('LLMMIXER_DRAIN_MS', { min: 0, max: limits.drainMsMax }),
   };

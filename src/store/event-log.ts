@@ -113,8 +113,9 @@ export class EventLog {
 
   async append(job: string, request: AppendRequest): Promise<AppendAnswer> {
     const { state, events, inbox, announcements } = jobKeys(job);
-    const { screen = null } = request;
+    const { screen = null, place } = request;
     const fields = resourceFields(request.changes);
+    if (place !== undefined) fields.push('place', place);
     if (screen !== null) fields.push('scr', JSON.stringify(screen));
     const reply = await this.#run(
       this.#scripts.append,

@@ -35,6 +35,16 @@ export const keys = {
   session: (hash: string) => `llmx:session:${hash}`,
 } as const;
 
+/** Files on their way between a machine with workspaces and whoever asks. All but the channel expire by themselves. */
+export const exchangeKeys = {
+  /** Channel: requests to the workers of one folder of workspaces. */
+  place: (place: string) => `llmx:place:${place}`,
+  /** Set by the one who answers. */
+  claim: (id: string) => `llmx:x:{${id}}:claim`,
+  /** List: frames in one direction. */
+  frames: (id: string, to: 'asker' | 'place') => `llmx:x:{${id}}:${to}`,
+} as const;
+
 /** BullMQ keeps its keys under a tag of its own; its data is the job id only. */
 export const queuePrefix = '{llmx}';
 export const queueName = 'jobs';

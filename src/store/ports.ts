@@ -76,6 +76,8 @@ export interface AppendRequest {
   resyncLast: number | null;
   /** Changed fields of the job resource. */
   changes: Partial<Job>;
+  /** With `start`: names where the workspace of the job lies. */
+  place?: string | undefined;
   /** The terminal as it is after the last of the items, where it is to be kept. */
   screen?: ScreenSnapshot | null;
   items: { type: string; payload: string }[];

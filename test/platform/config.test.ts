@@ -42,6 +42,7 @@ test('an empty environment is a whole configuration, and empty variables count a
       memoryBytes: Math.floor(totalmem() / 2),
     },
     retentionDays: 7,
+    workspaceHours: 24,
     keepBytes: 8 * 1024 * 1024,
     drainMs: 10_000,
   });

@@ -75,6 +75,7 @@ export async function startService(
       memoryBytes: 2 ** 33,
     },
     retentionDays: 7,
+    workspaceHours: 24,
     keepBytes: 8 * 1024 * 1024,
     drainMs: 0,
     ...options.config,

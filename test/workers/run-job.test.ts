@@ -45,6 +45,7 @@ beforeAll(async () => {
     adapters: createAdapters({ providers: [] }),
     screens: new Screens(pino({ level: 'silent' })),
     secrets: [],
+    place: 'here',
     terminals: toolsWith(),
     isolation: isolationAtLevelNone(),
     workspacesDir: mkdtempSync(join(tmpdir(), 'llmmixer-run-job-')),

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FileEntry } from '../../src/contract/files.ts';
+import { ProblemError } from '../../src/contract/problem.ts';
+import { errorCode } from '../../src/platform/error-code.ts';
+
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/**
+ * A folder whose content is somebody else's, who may change it between any two of our steps.
+ *
+ * Problem: a path that was looked at may lead elsewhere when it is opened: a folder became a link to `/etc`, and we
+ * are root.
+ * Solution: every step is taken from the opened folder before it, and no link is followed. Linux opens what is in an
+ * opened folder by its place in `/proc`; elsewhere a path is used, and a race may be lost.
+ *
+ * Always true: what is read or written lies in the folder itself, and is a plain file of its owner.
+ */
+export class Folder {
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  /** Whose new files are to be. */
+  readonly #owner: { uid: number; gid: number };
+
+  private constructor(handle: FileHandle, path: string, owner: { uid: number; gid: number }) {
+    this.#handle = handle;
+    this.#path = path;
+    this.#owner = owner;
+  }
+
+  /** The caller closes it. @throws what `open` throws. */
+  static async open(path: string): Promise<Folder> {
+    const handle = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const { uid, gid } = await handle.stat();
+    return new Folder(handle, path, { uid, gid });
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  /**
+   * Opens a plain file to be read; the caller closes it.
+   * @throws {ProblemError} `file_not_found`.
+   */
+  async openFile(names: readonly string[]): Promise<{ handle: FileHandle; bytes: number }> {
+    return this.#inParent(names, { make: false }, async (parent, name) => {
+      const handle = await open(parent.#child(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      const found = await handle.stat();
+      // A second name of somebody else's file could be made where the job may not read it.
+      const isTheirs = found.nlink === 1 || found.uid === this.#owner.uid;
+      if (found.isFile() && isTheirs) return { handle, bytes: found.size };
+      await handle.close();
+      throw notPlain(names);
+    });
+  }
+
+  /**
+   * Writes a file whole or not at all, in the place of one that is there, with the folders on the way.
+   * @returns whether there was none before.
+   */
+  async writeFile(
+    names: readonly string[],
+    content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    { executable = false }: { executable?: boolean } = {},
+  ): Promise<{ bytes: number; isNew: boolean }> {
+    return this.#inParent(names, { make: true }, async (parent, name) => {
+      const temporary = parent.#child(`.upload-${randomBytes(8).toString('hex')}`);
+      const mode = executable ? 0o700 : 0o600;
+      const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+      try {
+        let bytes = 0;
+        for await (const chunk of content) {
+          await handle.writeFile(chunk);
+          bytes += chunk.length;
+        }
+        await this.#give(handle);
+        const isNew = (await parent.#stat(name)) === null;
+        await rename(temporary, parent.#child(name));
+        return { bytes, isNew };
+      } catch (error) {
+        await unlink(temporary).catch(() => {});
+        if (['EISDIR', 'ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw notPlain(names);
+        throw error;
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  /** What is in it, and below; links are named and not followed. At most `max` entries. */
+  async list(max: number): Promise<{ items: FileEntry[]; truncated: boolean }> {
+    const items: FileEntry[] = [];
+    const truncated = !(await this.#listInto(items, { prefix: '', max }));
+    return { items, truncated };
+  }
+
+  async #listInto(items: FileEntry[], { prefix, max }: { prefix: string; max: number }): Promise<boolean> {
+    for (const name of (await readdir(this.#child('.'))).sort()) {
+      if (items.length >= max) return false;
+      const found = await this.#stat(name);
+      if (found === null) continue;
+      const path = prefix + name;
+      items.push({ path, type: found.type, bytes: found.bytes, modifiedAt: found.modifiedAt });
+      if (found.type !== 'folder') continue;
+      const folder = await this.#enter(name).catch(() => null); // it is one no longer
+      if (folder === null) continue;
+      const isWhole = await folder
+        .#listInto(items, { prefix: `${path}/`, max })
+        .finally(() => folder.close());
+      if (!isWhole) return false;
+    }
+    return true;
+  }
+
+  async #stat(name: string): Promise<Omit<FileEntry, 'path'> | null> {
+    const found = await lstat(this.#child(name)).catch(() => null);
+    if (found === null) return null;
+    const type = found.isFile()
+      ? 'file'
+      : found.isDirectory()
+        ? 'folder'
+        : found.isSymbolicLink()
+          ? 'link'
+          : 'other';
+    return { type, bytes: type === 'file' ? found.size : 0, modifiedAt: found.mtime.toISOString() };
+  }
+
+  /** Does something in the folder that the last name is in. */
+  async #inParent<T>(
+    names: readonly string[],
+    { make }: { make: boolean },
+    action: (parent: Folder, name: string) => Promise<T>,
+  ): Promise<T> {
+    let parent: Folder = this;
+    try {
+      for (const name of names.slice(0, -1)) {
+        const next = await parent.#enter(name, { make });
+        if (parent !== this) await parent.close();
+        parent = next;
+      }
+      return await action(parent, names.at(-1) ?? '');
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') throw notFound(names);
+      if (['ENOTDIR', 'ELOOP', 'ENXIO'].includes(errorCode(error) ?? '')) throw notPlain(names);
+      throw error;
+    } finally {
+      if (parent !== this) await parent.close();
+    }
+  }
+
+  async #enter(name: string, { make = false } = {}): Promise<Folder> {
+    const path = this.#child(name);
+    const made =
+      make &&
+      (await mkdir(path, 0o700).then(
+        () => true,
+        () => false,
+      ));
+    const handle = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const folder = new Folder(handle, join(this.#path, name), this.#owner);
+    if (made) await this.#give(handle);
+    return folder;
+  }
+
+  async #give(handle: FileHandle): Promise<void> {
+    const { uid, gid } = this.#owner;
+    if (process.getuid?.() === 0) await handle.chown(uid, gid);
+  }
+
+  #child(name: string): string {
+    const opened = `/proc/self/fd/${this.#handle.fd}`;
+    return existsSync(opened) ? `${opened}/${name}` : join(this.#path, name);
+  }
+}
+
+function notFound(names: readonly string[]): ProblemError {
+  return new ProblemError('file_not_found', `There is no file ${JSON.stringify(names.join('/'))}.`);
+}
+
+function notPlain(names: readonly string[]): ProblemError {
+  return new ProblemError(
+    'file_not_found',
+    `${JSON.stringify(names.join('/'))} is not a plain file, or leads over a link. Links are not followed.`,
+  );
+}
