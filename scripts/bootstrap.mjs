@@ -7,6 +7,7 @@
 //   node scripts/bootstrap.mjs --bench [--only part]
 //   node scripts/bootstrap.mjs --model [--runs n] [--seed n [--path p]] [file ...]   the model tests alone
 //   node scripts/bootstrap.mjs --faults [--full] [--only name] [--seed N] [--repeats N]
+//   node scripts/bootstrap.mjs --terminals [--full] [--only name] [--seed N] [--repeats N]
 //   node scripts/bootstrap.mjs --install         nothing but the installation
 //   node scripts/bootstrap.mjs --build           the installation and the page
 
@@ -40,6 +41,7 @@ async function main() {
   else if (mode === '--screenshots') await takeScreenshots(rest);
   else if (mode === '--bench') endAs(await runTool('node', ['bench/events.ts', ...rest]));
   else if (mode === '--model') await testModel(rest);
+  else if (mode === '--terminals') endAs(await runTool('node', ['test/terminals/run.ts', ...rest]));
   else if (mode === '--faults') endAs(await runTool('node', ['test/faults/run.ts', ...rest]));
   else await start(process.argv.slice(2));
 }

@@ -1,11 +1,14 @@
 import type { Static } from 'typebox';
 import type { CancelBody, InputBody, ResizeBody, SignalBody } from '../contract/control.ts';
+import type { FileList, StoredFile } from '../contract/files.ts';
 import type {
   Accepted,
+  Capabilities,
   JobPage,
   ListQuery,
   Login,
   ModelList,
+  OutputQuery,
   QueueState,
   RetryBody,
   SessionInfo,
@@ -13,6 +16,7 @@ import type {
 } from '../contract/http.ts';
 import type { Job, JobSubmission } from '../contract/job.ts';
 import type { JobFilter } from '../contract/job-filter.ts';
+import type { Screen } from '../contract/screen.ts';
 import type { EventPage } from '../contract/stream.ts';
 import { notTheService, readProblem } from './problem.ts';
 
@@ -70,7 +74,19 @@ export interface Client {
   cancel(id: string, body?: CancelBody, options?: CallOptions): Promise<Job>;
   /** Answers a new job. `spec` is a JSON merge patch on that of the old one, in which null removes a field. */
   retry(id: string, body?: RetryBody, options?: RetryOptions): Promise<Job>;
+  /** What the terminal of a command shows, or showed at its end. */
+  screen(id: string, options?: CallOptions): Promise<Screen>;
+  /** The kept output of the newest attempt up to now, as the body of the answer. */
+  output(id: string, options?: OutputQuery & CallOptions): Promise<Response>;
+  /** What is in the workspace of a command. */
+  files(id: string, options?: CallOptions): Promise<FileList>;
+  /** A file of the workspace, as the body of the answer. `path` is relative to it. */
+  file(id: string, path: string, options?: CallOptions): Promise<Response>;
+  /** Puts a file into the workspace of a running command, in place of one that is there. */
+  putFile(id: string, path: string, content: BodyInit, options?: CallOptions): Promise<StoredFile>;
   workers(options?: CallOptions): Promise<Static<typeof WorkerList>>;
+  /** What commands can ask for, by worker. */
+  capabilities(options?: CallOptions): Promise<Static<typeof Capabilities>>;
   queue(options?: CallOptions): Promise<Static<typeof QueueState>>;
   models(options?: CallOptions): Promise<Static<typeof ModelList>>;
   /** Who asks; a problem `unauthenticated` where neither a session nor a key is shown. */
@@ -137,7 +153,17 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
     cancel: (id, body = {}, options = {}) => post(`${jobPath(id)}/cancel`, body, options),
     retry: (id, body = {}, { idempotencyKey, ...options } = {}) =>
       post(`${jobPath(id)}/retry`, body, { ...options, headers: idempotencyHeader(idempotencyKey) }),
+    screen: (id, options = {}) => get(`${jobPath(id)}/screen`, options),
+    output: (id, { signal, ...query } = {}) =>
+      open(`${jobPath(id)}/output`, { ...(signal && { signal }), query }),
+    files: (id, options = {}) => get(`${jobPath(id)}/files`, options),
+    file: (id, path, options = {}) => open(filePath(id, path), options),
+    putFile: async (id, path, content, options = {}) => {
+      const headers = { 'content-type': 'application/octet-stream' };
+      return readJson(await open(filePath(id, path), { ...options, method: 'PUT', headers, body: content }));
+    },
     workers: (options = {}) => get('/v1/workers', options),
+    capabilities: (options = {}) => get('/v1/capabilities', options),
     queue: (options = {}) => get('/v1/queue', options),
     models: (options = {}) => get('/v1/models', options),
     session: (options = {}) => get('/v1/session', options),
@@ -148,11 +174,15 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
   };
 }
 
-type Query = Record<string, string | number | undefined>;
+type Query = Record<string, string | number | boolean | undefined>;
 type CallInit = Omit<RequestInit, 'headers'> & { query?: Query; headers?: Record<string, string> };
 
 function jobPath(id: string): string {
   return `/v1/jobs/${encodeURIComponent(id)}`;
+}
+
+function filePath(id: string, path: string): string {
+  return `${jobPath(id)}/files/${path.split('/').map(encodeURIComponent).join('/')}`;
 }
 
 function idempotencyHeader(key: string | undefined): Record<string, string> {

@@ -116,6 +116,8 @@ export const limits = {
   /** Text that waits to be drawn for one terminal, at which its source is paused, and at which it goes on. */
   screenUndrawnPause: MIB,
   screenUndrawnResume: 256 * KIB,
+  /** Memory for what lives shortly in the thread that draws. */
+  screenYoungMb: 8,
   /** Answers of a terminal that wait for a program which asks and does not read. */
   screenAnswersWaiting: 64,
   /** Screens that one API process draws at the same time; the others wait. */

@@ -50,7 +50,11 @@ interface Told {
 }
 
 class ScreenThread {
-  readonly #worker = new Worker(new URL('./screen-thread.ts', import.meta.url), { name: 'screens' });
+  readonly #worker = new Worker(new URL('./screen-thread.ts', import.meta.url), {
+    name: 'screens',
+    // A flood makes garbage fast; without a bound much of it is kept before any is cleared away.
+    resourceLimits: { maxYoungGenerationSizeMb: limits.screenYoungMb },
+  });
   readonly #screens = new Map<number, Told>();
   readonly #replies = new Map<number, (snapshot: ScreenSnapshot | null) => void>();
   #lastId = 0;

@@ -102,7 +102,7 @@ describe('A file in a folder that is somebody else’s', () => {
 
   it('is no folder, no device and no pipe, and nothing waits for one', async () => {
     mkdirSync(join(workspace, 'folder'));
-    spawn('mkfifo', [join(workspace, 'pipe')]);
+    spawn('/bin/sh', ['-c', 'mkfifo "$0"', join(workspace, 'pipe')]);
     await expect.poll(() => readdirSync(workspace).length).toBe(2);
     for (const name of ['folder', 'pipe', 'nothing'])
       await expect(read(name)).rejects.toMatchObject({ problem: { code: 'file_not_found' } });

@@ -34,6 +34,18 @@ async function start(isolation: Isolation, shell: string, { way, request, ...opt
   );
 }
 
+describe.runIf(levels.has('sandbox'))('In a sandbox', () => {
+  it('the user of a command has a name and a home, as programs ask that look themselves up', async () => {
+    const sandbox = levels.get('sandbox');
+    if (sandbox === undefined || !sandbox.dropsUser) return;
+    const { text } = await run(
+      sandbox,
+      'id -un; id -gn; [ ~job = "$PWD" ] && echo home; grep -c root: /etc/passwd',
+    );
+    expect(text).toBe('job\njob\nhome\n1\n');
+  });
+});
+
 describe.each([...levels])('At level %s', (level, isolation) => {
   describe.each(ways)('over $way', (way) => {
     it.each([0, 1, 126, 127, 137, 255])('the exit code is %i', async (code) => {

@@ -6,6 +6,7 @@ import type { SandboxLevel } from '../../../src/contract/result.ts';
 import type { JobLimits } from '../../../src/platform/job-limits.ts';
 import { type ControlGroups, createJobGroup, groupName } from '../cgroup.ts';
 import { type HeldUser, holdUser } from '../job-users.ts';
+import { type AccountFiles, writeAccountFiles } from './account-files.ts';
 import type { Chain } from './enter.ts';
 import type { JobUser } from './job-user.ts';
 import { bubblewrapLink, type ChainPrograms, prlimitLink, setprivLink } from './links.ts';
@@ -101,7 +102,9 @@ function shutIn(options: IsolationOptions, request: IsolationRequest): JobIsolat
     const limits = effectiveLimits(options, { hasUser: false, asked });
     return { level, chain: null, limits, ranOutOfMemory: () => false, release: async () => {} };
   }
-  const links = linksOf(options, { request, network, asked, prlimit });
+  const accounts =
+    level === 'sandbox' && request.user !== null ? writeAccountFiles(request.user, request.workspace) : null;
+  const links = linksOf(options, { request, network, asked, prlimit, accounts });
   const group = createJobGroup(groups, { name: groupName(mark, request.run), ...asked });
   const chain = {
     bash,
@@ -112,7 +115,11 @@ function shutIn(options: IsolationOptions, request: IsolationRequest): JobIsolat
     hasNamespace: level === 'sandbox',
   };
   const limits = effectiveLimits(options, { hasUser: request.user !== null, asked });
-  return { level, chain, limits, ranOutOfMemory: group.ranOutOfMemory, release: group.remove };
+  const release = async () => {
+    accounts?.remove();
+    await group.remove();
+  };
+  return { level, chain, limits, ranOutOfMemory: group.ranOutOfMemory, release };
 }
 
 function linksOf(
@@ -122,7 +129,14 @@ function linksOf(
     network,
     asked,
     prlimit,
-  }: { request: IsolationRequest; network: boolean; asked: JobLimits; prlimit: string },
+    accounts,
+  }: {
+    request: IsolationRequest;
+    network: boolean;
+    asked: JobLimits;
+    prlimit: string;
+    accounts: AccountFiles | null;
+  },
 ): string[][] {
   const { user, workspace, cwd } = request;
   const bounds = prlimitLink(prlimit, { ...asked, processes: user === null ? null : asked.processes });
@@ -131,7 +145,8 @@ function linksOf(
   const drop = setprivLink(programs.setpriv ?? '', user);
   if (level !== 'sandbox') return [drop, bounds];
   const readOnly = (request.readOnlyPaths ?? []).map((path) => allowedPath(path, config.readOnlyPaths));
-  const view = { user, network, hidden: config.hidden, readOnly, writable: [workspace, cwd], cwd };
+  const places = { hidden: config.hidden, readOnly, writable: [workspace, cwd], cwd };
+  const view = { user, network, accounts, ...places };
   return [drop, bounds, bubblewrapLink(programs.bubblewrap ?? '', view)];
 }
 

@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { limits } from '../../../src/contract/limits.ts';
 import type { JobLimits } from '../../../src/platform/job-limits.ts';
+import type { AccountFiles } from './account-files.ts';
 import { type JobUser, mayEnter } from './job-user.ts';
 
 /** Paths of the programs that chains are made of; absent where this machine has none. */
@@ -49,6 +50,8 @@ export function prlimitLink(
 export interface SandboxView {
   user: JobUser | null;
   network: boolean;
+  /** Lists of users and groups that know the user; null: those of the machine do. */
+  accounts: AccountFiles | null;
   /** Folders of the service that no job may see. */
   hidden: readonly string[];
   readOnly: readonly string[];
@@ -61,7 +64,7 @@ export interface SandboxView {
  * was hidden before. `/run` holds the sockets of other services.
  */
 export function bubblewrapLink(bubblewrap: string, view: SandboxView): string[] {
-  const { user, network, hidden, readOnly, writable, cwd } = view;
+  const { user, network, accounts, hidden, readOnly, writable, cwd } = view;
   const emptied = ['/tmp', '/var/tmp', '/run'].filter(isRealFolder);
   const reachable = hidden.filter((folder) => isRealFolder(folder) && mayEnter(folder, user));
   const bind = (flag: string, paths: readonly string[]) => paths.flatMap((path) => [flag, path, path]);
@@ -79,6 +82,9 @@ export function bubblewrapLink(bubblewrap: string, view: SandboxView): string[] 
       '--tmpfs',
       folder,
     ]),
+    ...(accounts === null
+      ? []
+      : ['--ro-bind', accounts.passwd, '/etc/passwd', '--ro-bind', accounts.group, '/etc/group']),
     ...bind('--ro-bind', network ? resolverFiles() : []),
     ...bind('--ro-bind', readOnly),
     ...bind('--bind', [...new Set(writable)]),

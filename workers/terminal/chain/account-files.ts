@@ -1,0 +1,43 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { JobUser } from './job-user.ts';
+
+/** What stands in the place of `/etc/passwd` and `/etc/group` in one sandbox. */
+export interface AccountFiles {
+  passwd: string;
+  group: string;
+  /** Never throws. */
+  remove(): void;
+}
+
+/**
+ * Gives the user of a job a name and a home.
+ *
+ * Problem: a user that is only a number is refused by programs that look themselves up, as ssh does.
+ * Solution: in its sandbox the lists of users and groups have one more line. They lie beside the workspace, where the
+ * job cannot change them.
+ */
+export function writeAccountFiles({ uid, gid }: JobUser, workspace: string): AccountFiles {
+  const place = join(dirname(workspace), `.accounts-${uid}`);
+  const files = { passwd: `${place}-passwd`, group: `${place}-group` };
+  const lines = {
+    passwd: `job:x:${uid}:${gid}:job:${workspace}:/bin/sh\n`,
+    group: `job:x:${gid}:\n`,
+  };
+  const remove = () => {
+    for (const file of Object.values(files)) rmSync(file, { force: true });
+  };
+  for (const name of ['passwd', 'group'] as const) {
+    rmSync(files[name], { force: true });
+    writeFileSync(files[name], readOrEmpty(`/etc/${name}`) + lines[name], { flag: 'wx', mode: 0o644 });
+  }
+  return { ...files, remove };
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
