@@ -4,7 +4,7 @@
 //   node scripts/bootstrap.mjs [command]         llmmixer, by default `up`
 //   node scripts/bootstrap.mjs --test [...]      type check, lint, unused code, the page, suites
 //   node scripts/bootstrap.mjs --screenshots [folder]
-//   node scripts/bootstrap.mjs --bench [--only part]
+//   node scripts/bootstrap.mjs --bench events|terminals [--only part]
 //   node scripts/bootstrap.mjs --model [--runs n] [--seed n [--path p]] [file ...]   the model tests alone
 //   node scripts/bootstrap.mjs --faults [--full] [--only name] [--seed N] [--repeats N]
 //   node scripts/bootstrap.mjs --terminals [--full] [--only name] [--seed N] [--repeats N]
@@ -39,7 +39,7 @@ async function main() {
   if (mode === '--build') process.stdout.write(await ensureBuilt(root, { always: true }));
   else if (mode === '--test') await test(rest);
   else if (mode === '--screenshots') await takeScreenshots(rest);
-  else if (mode === '--bench') endAs(await runTool('node', ['bench/events.ts', ...rest]));
+  else if (mode === '--bench') await runBench(rest);
   else if (mode === '--model') await testModel(rest);
   else if (mode === '--terminals') endAs(await runTool('node', ['test/terminals/run.ts', ...rest]));
   else if (mode === '--faults') endAs(await runTool('node', ['test/faults/run.ts', ...rest]));
@@ -66,6 +66,10 @@ async function buildOrGoOn() {
     if (!(error instanceof BuildError)) throw error;
     process.stderr.write(`${error.message}The page could not be built; the service starts all the same.\n`);
   }
+}
+
+async function runBench([name, ...args]) {
+  endAs(await runTool('node', [`bench/${name}.ts`, ...args]));
 }
 
 async function takeScreenshots(args) {

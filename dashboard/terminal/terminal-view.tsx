@@ -58,6 +58,11 @@ export function TerminalView({ job, spec, model }: { job: Job; spec: CommandSpec
     <section class={controls && isLive ? 'terminal terminal-mine' : 'terminal'} aria-label="Terminal">
       <div class="terminal-bar">
         <span>{describe(job, controls)}</span>
+        {model.joinedLate.value && (
+          <a href={`/v1/jobs/${id}/output?format=plain`} target="_blank" rel="noreferrer">
+            Earlier output
+          </a>
+        )}
         {isLive && !controls && (
           <button type="button" class="small" onClick={() => screen.current?.takeControl()}>
             Take control

@@ -73,6 +73,30 @@ describe('the terminal on the page', () => {
     await untilStatus(page, 'Cancelled');
   });
 
+  it('shows the screen of a program that has written much, without all that it wrote', async () => {
+    const shell = `for i in $(seq 1 150000); do echo "a line of a long build, number $i"; done; printf '\\033[2J\\033[5;10Hdrawn'; read -r x; echo " and <$x>"`;
+    const { id } = await service.submit({ type: 'command', argv: ['bash', '-c', shell], interactive: true });
+    await until(async () => {
+      const answer = await service.request(`/v1/jobs/${id}/screen`);
+      return answer.ok && (await answer.json()).text.includes('drawn');
+    }, 'it has written all');
+    const page = await browser.newPage();
+    let received = 0;
+    page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => {
+        received += payload.length;
+      }),
+    );
+    await openSignedIn(page, `/jobs/${id}`, service);
+    await untilTerminal(page, /^ {9}drawn/m);
+    await page.getByText('Earlier output').waitFor();
+    expect(received).toBeLessThan(1_500_000);
+    await page.getByRole('button', { name: 'Take control' }).click();
+    await page.keyboard.type('this\n');
+    await untilTerminal(page, 'and <this>');
+    await untilStatus(page, 'Succeeded');
+  });
+
   it('types only for who has taken control, and gives it back on Shift-Escape', async () => {
     const { id } = await service.submit({ type: 'command', shell: reader, interactive: true });
     const page = await browser.newPage();
