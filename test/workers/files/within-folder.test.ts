@@ -127,7 +127,8 @@ describe('A file in a folder that is somebody else’s', () => {
   it('is never outside, however its folder is swapped for a link meanwhile', async () => {
     mkdirSync(join(workspace, 'real'));
     writeFileSync(join(workspace, 'real', 'secret'), 'inside');
-    const script = `cd "$1"; while :; do mv -T real was; ln -s "$2" real; rm real; mv -T was real; done`;
+    // A write makes the folder anew where it finds none, so it is put right in each turn.
+    const script = `cd "$1"; while :; do [ -d was ] && { rm -rf real; mv -T was real; }; mv -T real was; ln -s "$2" real; rm real; mv -T was real; done`;
     const swapper = spawn('/bin/bash', ['-c', script, 'swap', workspace, outside], { stdio: 'ignore' });
     onTestFinished(() => void swapper.kill('SIGKILL'));
     const open = openFiles();
