@@ -3,7 +3,6 @@ import { Readable } from 'node:stream';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { askPlace, type FileRequest, FrameWriter, readFrames } from '../store/file-exchange.ts';
-import { refused } from './check-submission.ts';
 import { requireJob } from './require-job.ts';
 import type { Services } from './services.ts';
 
@@ -32,11 +31,7 @@ export class FileExchange {
    * @throws {ProblemError} `job_not_found`, `no_workspace`, `workspace_gone`, `file_not_found`, `too_many_transfers`,
    *   `transfer_broken`, `payload_too_large`.
    */
-  async ask<Head>(
-    job: string,
-    question: Question,
-    upload?: AsyncIterable<Uint8Array>,
-  ): Promise<PlaceAnswer<Head>> {
+  async ask<Head>(job: string, question: Question, upload?: Readable): Promise<PlaceAnswer<Head>> {
     const place = await this.#placeOf(job, question);
     if (this.#running >= limits.fileTransfersMax) throw tooMany();
     this.#running += 1;
@@ -49,9 +44,16 @@ export class FileExchange {
       const { redis } = this.#services.log.connection;
       const request: FileRequest = { ...question, id: randomBytes(12).toString('hex'), job };
       if (!(await askPlace(redis, place, request))) throw nobodyThere(job);
-      if (upload !== undefined) await send(new FrameWriter(redis, { id: request.id, to: 'place' }), upload);
-      const frames = readFrames(redis, { id: request.id, to: 'asker' });
-      const first = (await frames.next()).value;
+      const sending = { isOver: upload === undefined };
+      const frames = readFrames(redis, { id: request.id, to: 'asker', isDue: () => sending.isOver });
+      const answer = frames.next();
+      if (upload !== undefined) {
+        const writer = new FrameWriter(redis, { id: request.id, to: 'place' });
+        await send(writer, { upload, unwanted: whenSettled(answer) }).finally(() => {
+          sending.isOver = true;
+        });
+      }
+      const first = (await answer).value;
       if (first === undefined || !('head' in first)) throw new TypeError('a place answers with a head first');
       const content = Readable.from(bytesOf(frames), { objectMode: false });
       content.on('close', over);
@@ -80,21 +82,44 @@ async function* bytesOf(
   for await (const frame of frames) if ('bytes' in frame) yield frame.bytes;
 }
 
-/** What is not sent to its end is not written. */
-async function send(writer: FrameWriter, content: AsyncIterable<Uint8Array>): Promise<void> {
+/**
+ * What is not sent to its end is not written. A place that has answered already has refused it; then the rest is read
+ * and forgotten, for the request must live for its answer, and its connection for the next request.
+ */
+async function send(
+  writer: FrameWriter,
+  { upload, unwanted }: { upload: Readable; unwanted: AbortSignal },
+): Promise<void> {
   let bytes = 0;
   try {
-    for await (const chunk of content) {
+    for await (const chunk of upload.iterator({ destroyOnReturn: false })) {
+      if (unwanted.aborted) return;
       bytes += chunk.length;
-      if (bytes > limits.fileBytesMax) throw refused('/', `is larger than ${limits.fileBytesMax} bytes`);
-      await writer.write({ bytes: Buffer.from(chunk) });
+      if (bytes > limits.fileBytesMax) throw tooLarge();
+      await writer.write({ bytes: Buffer.from(chunk) }, unwanted);
     }
   } catch (error) {
     const why = new ProblemError('transfer_broken', 'The upload broke off, so the file was not written.');
-    await writer.write({ problem: why.problem });
+    await writer.write({ problem: why.problem }, unwanted);
     throw error;
+  } finally {
+    upload.resume();
   }
-  await writer.write({ end: true });
+  await writer.write({ end: true }, unwanted);
+}
+
+function whenSettled(answer: Promise<unknown>): AbortSignal {
+  const settled = new AbortController();
+  const settle = () => settled.abort();
+  answer.then(settle, settle);
+  return settled.signal;
+}
+
+function tooLarge(): ProblemError {
+  return new ProblemError(
+    'payload_too_large',
+    `A file may have ${limits.fileBytesMax} bytes at most, and this has more. It was not written.`,
+  );
 }
 
 function noWorkspace(job: string, why: string): ProblemError {

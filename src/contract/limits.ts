@@ -193,18 +193,24 @@ export const limits = {
   filesMax: 64,
   fileBytesMax: 64 * MIB,
   filePathCharactersMax: 1024,
-  /** Files shown of one workspace. */
+  /** Files shown of one workspace, the length of their paths in all, and how deep they may lie: one answer of JSON. */
   fileEntriesMax: 5000,
+  fileListCharactersMax: MIB,
+  fileDepthMax: 64,
   /** Files on their way through one API process. */
   fileTransfersMax: 8,
   /** Of each a few frames wait in Redis, 2 MiB in all; where nothing moves for so long the other side is gone. */
   exchangeFrameBytes: 256 * KIB,
   exchangeFramesWaiting: 8,
   exchangeSilenceMs: 30 * SECOND_MS,
+  /** Frames stay longer than that, or who sends them would take the expired for the fetched and go on. */
+  exchangeKeptMs: 60 * SECOND_MS,
   /** A workspace stays this long after its job by default, and at most; how often old ones are looked for. */
   workspaceHoursDefault: 24,
   workspaceHoursMax: 24 * 365,
   workspaceSweepMs: 5 * MINUTE_MS,
+  /** Removing one may take so long at a time: millions of files, or a program that goes on making them. */
+  workspaceRemovalMs: MINUTE_MS,
   /** Further paths that one job may ask to see. */
   readOnlyPathsMax: 16,
   /** Bringing bubblewrap: a start does not wait longer for a better sandbox. */

@@ -1,3 +1,5 @@
+import { limits } from '../contract/limits.ts';
+
 /**
  * The names on the way to a file in a workspace.
  * @returns what is wrong with the path, as the end of a sentence, where it could lead out, or to nowhere.
@@ -6,7 +8,8 @@ export function parseWorkspacePath(path: string): { names: string[] } | { fault:
   if (path.startsWith('/')) return { fault: 'begins with a slash; paths are relative to the workspace' };
   if (path.includes('\0')) return { fault: 'contains a NUL' };
   const names = path.split('/');
-  if (names.length > depthMax) return { fault: `is more than ${depthMax} folders deep` };
+  if (names.length > limits.fileDepthMax)
+    return { fault: `is more than ${limits.fileDepthMax} folders deep` };
   for (const name of names) {
     if (name === '' || name === '.') return { fault: 'has a part without a name' };
     if (name === '..') return { fault: 'has ".." in it, which leads out of the workspace' };
@@ -24,6 +27,5 @@ function utf8Length(text: string): number {
   return bytes;
 }
 
-const depthMax = 64;
 /** What Linux' file systems take. */
 const nameBytesMax = 255;

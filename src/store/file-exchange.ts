@@ -46,53 +46,69 @@ export async function claimRequest(redis: Redis, { id }: FileRequest): Promise<b
 
 /**
  * Sends frames in one direction of an exchange. What is not fetched waits in Redis, `limits.exchangeFramesWaiting` of
- * it at most, and is gone some time after the last was sent.
+ * it at most, and is gone some time after the last was sent or fetched. Frames are numbered, so that who reads them
+ * knows when some have gone that way.
  */
 export class FrameWriter {
   readonly #redis: Redis;
   readonly #key: string;
+  #written = 0;
 
   constructor(redis: Redis, { id, to }: { id: string; to: 'asker' | 'place' }) {
     this.#redis = redis;
     this.#key = exchangeKeys.frames(id, to);
   }
 
-  /** Settles when there is room for the next. @throws {ProblemError} `transfer_broken` when nobody fetches any. */
-  async write(frame: Frame): Promise<void> {
-    const waiting = await this.#redis.rpush(this.#key, encode(frame));
-    await this.#redis.pexpire(this.#key, limits.exchangeSilenceMs);
-    if (waiting >= limits.exchangeFramesWaiting) await this.#untilFetched();
+  /**
+   * Settles when there is room for the next, or nobody wants it: `unwanted` has aborted.
+   * @throws {ProblemError} `transfer_broken` when nobody fetches any.
+   */
+  async write(frame: Frame, unwanted?: AbortSignal): Promise<void> {
+    const waiting = await this.#redis.rpush(this.#key, encode(frame, this.#written));
+    this.#written += 1;
+    await this.#redis.pexpire(this.#key, limits.exchangeKeptMs);
+    if (waiting >= limits.exchangeFramesWaiting) await this.#untilFetched(unwanted);
   }
 
-  async #untilFetched(): Promise<void> {
+  async #untilFetched(unwanted: AbortSignal | undefined): Promise<void> {
     const deadline = performance.now() + limits.exchangeSilenceMs;
     for (let pauseMs = 1; performance.now() < deadline; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
       await sleep(pauseMs);
+      if (unwanted?.aborted) return;
       if ((await this.#redis.llen(this.#key)) < limits.exchangeFramesWaiting) return;
     }
     throw broken('nobody fetched what was sent');
   }
 }
 
-/** Frames of one direction, to the end. @throws {ProblemError} what the other side said, or `transfer_broken`. */
+/**
+ * Frames of one direction, all of them, to the end. They are fetched one by one, so that who takes them slowly is seen
+ * to be there.
+ * @param isDue whether silence already means that the other side is gone; always, when absent.
+ * @throws {ProblemError} what the other side said, or `transfer_broken`.
+ */
 export async function* readFrames(
   redis: Redis,
-  { id, to }: { id: string; to: 'asker' | 'place' },
+  { id, to, isDue = () => true }: { id: string; to: 'asker' | 'place'; isDue?: () => boolean },
 ): AsyncGenerator<{ head: unknown } | { bytes: Buffer }> {
   const key = exchangeKeys.frames(id, to);
   let deadline = performance.now() + limits.exchangeSilenceMs;
+  let read = 0;
   for (let pauseMs = 1; performance.now() < deadline; ) {
-    const fetched = (await redis.lpopBuffer(key, limits.exchangeFramesWaiting)) ?? [];
-    if (fetched.length === 0) {
+    const fetched = await redis.lpopBuffer(key);
+    if (fetched === null) {
       await sleep(pauseMs);
       pauseMs = Math.min(pauseMs * 2, pauseMsMax);
+      if (!isDue()) deadline = performance.now() + limits.exchangeSilenceMs;
       continue;
     }
-    for (const frame of fetched.map(decode)) {
-      if ('end' in frame) return;
-      if ('problem' in frame) throw new ProblemError(frame.problem.code, frame.problem.detail);
-      yield frame;
-    }
+    await redis.pexpire(key, limits.exchangeKeptMs);
+    const { frame, number } = decode(fetched);
+    if (number !== read) throw broken('a part of it was lost: it was not fetched');
+    read += 1;
+    if ('end' in frame) return;
+    if ('problem' in frame) throw new ProblemError(frame.problem.code, frame.problem.detail);
+    yield frame;
     pauseMs = 1;
     deadline = performance.now() + limits.exchangeSilenceMs;
   }
@@ -109,24 +125,36 @@ function broken(why: string): ProblemError {
   );
 }
 
-/** A letter for the kind, and what it carries. */
-function encode(frame: Frame): Buffer {
-  if ('bytes' in frame) return Buffer.concat([Buffer.from('B'), frame.bytes]);
-  if ('end' in frame) return Buffer.from('E');
-  return Buffer.from(
-    'head' in frame ? `H${JSON.stringify(frame.head)}` : `P${JSON.stringify(frame.problem)}`,
-  );
+/** A letter for the kind, the number of the frame, and what it carries. */
+function encode(frame: Frame, number: number): Buffer {
+  const [kind, content] = contentOf(frame);
+  const start = Buffer.alloc(frameStartBytes, kind);
+  start.writeUInt32BE(number, 1);
+  return Buffer.concat([start, content]);
 }
 
-function decode(frame: Buffer): Frame {
-  const rest = frame.subarray(1);
-  switch (String.fromCharCode(frame[0] ?? 0)) {
+const frameStartBytes = 5;
+
+function contentOf(frame: Frame): [kind: string, content: Buffer] {
+  if ('bytes' in frame) return ['B', frame.bytes];
+  if ('end' in frame) return ['E', Buffer.alloc(0)];
+  if ('head' in frame) return ['H', Buffer.from(JSON.stringify(frame.head))];
+  return ['P', Buffer.from(JSON.stringify(frame.problem))];
+}
+
+function decode(encoded: Buffer): { frame: Frame; number: number } {
+  const content = encoded.subarray(frameStartBytes);
+  return { frame: frameOf(String.fromCharCode(encoded[0] ?? 0), content), number: encoded.readUInt32BE(1) };
+}
+
+function frameOf(kind: string, content: Buffer): Frame {
+  switch (kind) {
     case 'B':
-      return { bytes: rest };
+      return { bytes: content };
     case 'H':
-      return { head: JSON.parse(rest.toString('utf8')) };
+      return { head: JSON.parse(content.toString('utf8')) };
     case 'P':
-      return { problem: JSON.parse(rest.toString('utf8')) };
+      return { problem: JSON.parse(content.toString('utf8')) };
     default:
       return { end: true };
   }

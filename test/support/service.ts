@@ -20,7 +20,11 @@ export interface TestService {
   /** Starts another API process (in this one) on the same Redis. */
   addApi(): Promise<{ baseUrl: string; ready: ApiReady; close(): Promise<void> }>;
   /** Starts a worker; `own` is what it has for itself. */
-  addWorker(own?: { redisUrl?: string; drainMs?: number }): Promise<{ close(): Promise<void> }>;
+  addWorker(own?: {
+    redisUrl?: string;
+    drainMs?: number;
+    dataDir?: string;
+  }): Promise<{ close(): Promise<void> }>;
   request(
     path: string,
     options?: { body?: unknown; method?: string; headers?: Record<string, string> },
@@ -102,7 +106,8 @@ export async function startService(
     return { ...api, baseUrl: api.ready.address };
   };
   const addWorker: TestService['addWorker'] = (own = {}) => {
-    const worker = { ...shared, config: { ...config, drainMs: own.drainMs ?? config.drainMs }, ...own };
+    const { drainMs, dataDir: folder } = { ...config, ...own };
+    const worker = { ...shared, config: { ...config, drainMs, dataDir: folder }, ...own };
     return start((stop) => serveWorker({ ...worker, environment: process.env, stop }));
   };
 

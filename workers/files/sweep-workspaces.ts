@@ -1,8 +1,10 @@
-import { chmod, lstat, readdir, rm } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { jobIdPattern } from '../../src/contract/job-id.ts';
+import { limits } from '../../src/contract/limits.ts';
 import type { JobRecords } from '../../src/store/job-records.ts';
+import { removeTree } from './remove-tree.ts';
 
 export interface SweepOptions {
   workspacesDir: string;
@@ -27,25 +29,16 @@ export async function sweepWorkspaces({
   for (const name of (await readdir(workspacesDir)).filter((each) => isJob.test(each))) {
     const folder = join(workspacesDir, name);
     const job = await records.get(name);
-    const ended = job === null ? (await lstat(folder).catch(() => null))?.mtime : job.finishedAt;
-    if (ended == null || Date.now() - new Date(ended).getTime() < keepMs) continue;
-    await remove(folder).catch((error: unknown) =>
+    const ended = job === null ? await lastChange(folder) : job.finishedAt;
+    if (ended === null || Date.now() - new Date(ended).getTime() < keepMs) continue;
+    await removeTree(folder, performance.now() + limits.workspaceRemovalMs).catch((error: unknown) =>
       logger.warn({ err: error, job: name }, 'the workspace of a job could not be removed'),
     );
   }
 }
 
-/** Also what its job has closed to everyone. */
-async function remove(folder: string): Promise<void> {
-  const options = { recursive: true, force: true } as const;
-  await rm(folder, options).catch(async () => {
-    await openFolders(folder);
-    await rm(folder, options);
-  });
-}
-
-async function openFolders(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true }))
-    if (entry.isDirectory()) await openFolders(join(folder, entry.name));
+/** A job may date its folder into the future, but not its change. */
+async function lastChange(folder: string): Promise<Date | null> {
+  const found = await lstat(folder).catch(() => null);
+  return found === null ? null : new Date(Math.min(found.mtimeMs, found.ctimeMs));
 }

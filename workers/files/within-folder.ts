@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { constants, existsSync } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileEntry } from '../../src/contract/files.ts';
+import { limits } from '../../src/contract/limits.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
 import { errorCode } from '../../src/platform/error-code.ts';
+import { insideOf } from './opened-folder.ts';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+interface Listing {
+  items: FileEntry[];
+  max: number;
+  charactersLeft: number;
+}
 
 /**
  * A folder whose content is somebody else's, who may change it between any two of our steps.
@@ -49,8 +57,9 @@ export class Folder {
     return this.#inParent(names, { make: false }, async (parent, name) => {
       const handle = await open(parent.#child(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       const found = await handle.stat();
-      // A second name of somebody else's file could be made where the job may not read it.
-      const isTheirs = found.nlink === 1 || found.uid === this.#owner.uid;
+      // A second name of somebody else's file could be made where the job may not read it. Root has the folder when
+      // nothing runs in it any more, and no job was ever asked whether root's files may be read.
+      const isTheirs = found.nlink === 1 || (found.uid === this.#owner.uid && found.uid !== 0);
       if (found.isFile() && isTheirs) return { handle, bytes: found.size };
       await handle.close();
       throw notPlain(names);
@@ -90,29 +99,52 @@ export class Folder {
     });
   }
 
-  /** What is in it, and below; links are named and not followed. At most `max` entries. */
+  /**
+   * What is in it, and below; links are named and not followed. At most `max` entries, and no deeper and with no
+   * longer paths than one answer takes: folders in folders are nothing to a job.
+   */
   async list(max: number): Promise<{ items: FileEntry[]; truncated: boolean }> {
-    const items: FileEntry[] = [];
-    const truncated = !(await this.#listInto(items, { prefix: '', max }));
-    return { items, truncated };
+    const listing = { items: [], max, charactersLeft: limits.fileListCharactersMax };
+    const isWhole = await this.#listInto(listing, { prefix: '', depth: 1 });
+    return { items: listing.items, truncated: !isWhole };
   }
 
-  async #listInto(items: FileEntry[], { prefix, max }: { prefix: string; max: number }): Promise<boolean> {
-    for (const name of (await readdir(this.#child('.'))).sort()) {
-      if (items.length >= max) return false;
+  /** @returns false where something was left out. */
+  async #listInto(listing: Listing, { prefix, depth }: { prefix: string; depth: number }): Promise<boolean> {
+    const { names, isAll } = await this.#names(listing.max - listing.items.length);
+    let isWhole = isAll;
+    for (const name of names) {
       const found = await this.#stat(name);
       if (found === null) continue;
       const path = prefix + name;
-      items.push({ path, type: found.type, bytes: found.bytes, modifiedAt: found.modifiedAt });
+      listing.charactersLeft -= path.length;
+      if (listing.items.length >= listing.max || listing.charactersLeft < 0) return false;
+      listing.items.push({ path, ...found });
       if (found.type !== 'folder') continue;
-      const folder = await this.#enter(name).catch(() => null); // it is one no longer
-      if (folder === null) continue;
-      const isWhole = await folder
-        .#listInto(items, { prefix: `${path}/`, max })
-        .finally(() => folder.close());
-      if (!isWhole) return false;
+      const inner = { prefix: `${path}/`, depth: depth + 1 };
+      isWhole = depth < limits.fileDepthMax && (await this.#listFolder(name, listing, inner)) && isWhole;
     }
-    return true;
+    return isWhole;
+  }
+
+  async #listFolder(
+    name: string,
+    listing: Listing,
+    inner: { prefix: string; depth: number },
+  ): Promise<boolean> {
+    const folder = await this.#enter(name).catch(() => null);
+    if (folder === null) return true; // it is one no longer
+    return folder.#listInto(listing, inner).finally(() => folder.close());
+  }
+
+  /** In order; of more than `max` only some, so that a folder of millions is not in memory. */
+  async #names(max: number): Promise<{ names: string[]; isAll: boolean }> {
+    const names: string[] = [];
+    for await (const { name } of await opendir(this.#child('.'))) {
+      if (names.length >= max) return { names: names.sort(), isAll: false };
+      names.push(name);
+    }
+    return { names: names.sort(), isAll: true };
   }
 
   async #stat(name: string): Promise<Omit<FileEntry, 'path'> | null> {
@@ -134,6 +166,7 @@ export class Folder {
     { make }: { make: boolean },
     action: (parent: Folder, name: string) => Promise<T>,
   ): Promise<T> {
+    if (!names.every(isName)) throw notFound(names);
     let parent: Folder = this;
     try {
       for (const name of names.slice(0, -1)) {
@@ -171,9 +204,13 @@ export class Folder {
   }
 
   #child(name: string): string {
-    const opened = `/proc/self/fd/${this.#handle.fd}`;
-    return existsSync(opened) ? `${opened}/${name}` : join(this.#path, name);
+    return insideOf(this.#handle, this.#path) + name;
   }
+}
+
+/** Of something in a folder: neither the folder itself, nor what it is in, nor a way. */
+function isName(name: string): boolean {
+  return !['', '.', '..'].includes(name) && !/[/\0]/.test(name);
 }
 
 function notFound(names: readonly string[]): ProblemError {

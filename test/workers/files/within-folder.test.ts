@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chownSync,
   linkSync,
@@ -14,6 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { limits } from '../../../src/contract/limits.ts';
+import { removeTree } from '../../../workers/files/remove-tree.ts';
 import { Folder } from '../../../workers/files/within-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -98,6 +100,16 @@ describe('A file in a folder that is somebody else’s', () => {
     chownSync(workspace, 61_999, 61_999);
     linkSync(join(outside, 'secret'), join(workspace, 'second'));
     await expect(read('second')).rejects.toMatchObject({ problem: { code: 'file_not_found' } });
+    chownSync(workspace, 0, 0); // as it is when its job has ended
+    await expect(read('second')).rejects.toMatchObject({ problem: { code: 'file_not_found' } });
+  });
+
+  it('is not looked for under what is no name', async () => {
+    for (const names of [['..', 'outside', 'secret'], ['../outside/secret'], ['.', 'a'], [''], ['a\0b']]) {
+      await expect(read(...names)).rejects.toMatchObject({ problem: { code: 'file_not_found' } });
+      await expect(write(names, 'x')).rejects.toMatchObject({ problem: { code: 'file_not_found' } });
+    }
+    expect(readdirSync(outside)).toEqual(['secret']);
   });
 
   it('is no folder, no device and no pipe, and nothing waits for one', async () => {
@@ -122,6 +134,23 @@ describe('A file in a folder that is somebody else’s', () => {
     ]);
     expect(truncated).toBe(false);
     expect(await within((folder) => folder.list(2))).toMatchObject({ truncated: true, items: { length: 2 } });
+  });
+
+  it('is listed only as deep and with paths as long as one answer takes', async () => {
+    const deep = `f=${'x'.repeat(200)}; for i in {1..300}; do mkdir $f; cd $f; done`;
+    execFileSync('/bin/bash', ['-c', deep], { cwd: workspace });
+    const open = openFiles();
+    const { items, truncated } = await within((folder) => folder.list(5000));
+    expect(truncated).toBe(true);
+    expect(items.length).toBe(limits.fileDepthMax);
+    expect(openFiles()).toBe(open);
+
+    const wide = `f=${'y'.repeat(200)}; for i in {1..60}; do mkdir a$f; cd a$f; done; touch {1..300}`;
+    execFileSync('/bin/bash', ['-c', wide], { cwd: workspace });
+    const list = await within((folder) => folder.list(5000));
+    expect(list.truncated).toBe(true);
+    expect(JSON.stringify(list).length).toBeLessThan(2 * limits.fileListCharactersMax);
+    await removeTree(workspace, Number.POSITIVE_INFINITY); // no path is long enough for it
   });
 
   it('is never outside, however its folder is swapped for a link meanwhile', async () => {
