@@ -6,7 +6,10 @@ import { askPlace, type FileRequest, FrameWriter, readFrames } from '../store/fi
 import { requireJob } from './require-job.ts';
 import type { Services } from './services.ts';
 
-type Question = { op: 'list' } | { op: 'read'; names: string[] } | { op: 'write'; names: string[] };
+type Question =
+  | { op: 'list'; names: string[]; recursive: boolean }
+  | { op: 'read'; names: string[] }
+  | { op: 'write'; names: string[] };
 
 /** What a place answers: a head, and the bytes of a file. */
 export interface PlaceAnswer<Head> {

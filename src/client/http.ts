@@ -1,6 +1,6 @@
 import type { Static } from 'typebox';
 import type { CancelBody, InputBody, ResizeBody, SignalBody } from '../contract/control.ts';
-import type { FileList, StoredFile } from '../contract/files.ts';
+import type { FileList, FilesQuery, StoredFile } from '../contract/files.ts';
 import type {
   Accepted,
   Capabilities,
@@ -79,7 +79,7 @@ export interface Client {
   /** The kept output of the newest attempt up to now, as the body of the answer. */
   output(id: string, options?: OutputQuery & CallOptions): Promise<Response>;
   /** What is in the workspace of a command. */
-  files(id: string, options?: CallOptions): Promise<FileList>;
+  files(id: string, options?: FilesQuery & CallOptions): Promise<FileList>;
   /** A file of the workspace, as the body of the answer. `path` is relative to it. */
   file(id: string, path: string, options?: CallOptions): Promise<Response>;
   /** Puts a file into the workspace of a running command, in place of one that is there. */
@@ -156,7 +156,8 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
     screen: (id, options = {}) => get(`${jobPath(id)}/screen`, options),
     output: (id, { signal, ...query } = {}) =>
       open(`${jobPath(id)}/output`, { ...(signal && { signal }), query }),
-    files: (id, options = {}) => get(`${jobPath(id)}/files`, options),
+    files: (id, { signal, ...query } = {}) =>
+      get(`${jobPath(id)}/files`, { ...(signal && { signal }) }, query),
     file: (id, path, options = {}) => open(filePath(id, path), options),
     putFile: async (id, path, content, options = {}) => {
       const headers = { 'content-type': 'application/octet-stream' };

@@ -38,6 +38,17 @@ export const FileNotes = Type.Array(
   }),
 );
 
+export const FilesQuery = Type.Object(
+  {
+    path: Type.Optional(Type.String({ description: 'The folder to list; the workspace when absent.' })),
+    recursive: Type.Optional(
+      Type.Boolean({ default: true, description: 'false: without what is in the folders of it.' }),
+    ),
+  },
+  strict,
+);
+export type FilesQuery = Static<typeof FilesQuery>;
+
 export const FileEntry = Type.Object({
   path: Type.String(),
   type: Type.Enum(['file', 'folder', 'link', 'other']),
@@ -49,7 +60,9 @@ export type FileEntry = Static<typeof FileEntry>;
 export const FileList = Type.Object(
   {
     items: Type.Array(FileEntry),
-    truncated: Type.Boolean({ description: `true: there are more than these ${limits.fileEntriesMax}.` }),
+    truncated: Type.Boolean({
+      description: `true: there is more than this, which is ${limits.fileEntriesMax} entries at most. List a folder alone with "path".`,
+    }),
   },
   { $id: 'FileList' },
 );

@@ -7,7 +7,7 @@ import { Subscriptions } from './subscriptions.ts';
 
 /** What is asked of the place where the workspace of a job lies. */
 export type FileRequest = { id: string; job: string } & (
-  | { op: 'list' }
+  | { op: 'list'; names: string[]; recursive: boolean }
   | { op: 'read'; names: string[] }
   | { op: 'write'; names: string[] }
 );

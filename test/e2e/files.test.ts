@@ -123,6 +123,11 @@ describe('The workspace of a command', () => {
       'input/data one',
       'stop',
     ]);
+    const paths = async (query: string) =>
+      (await (await files(id, query)).json()).items.map((it: { path: string }) => it.path);
+    expect(await paths('?path=input')).toEqual(['input/data one']);
+    expect(await paths('?recursive=false')).toEqual(['empty', 'in.txt', 'input', 'stop']);
+    expect((await files(id, '?path=..')).status).toBe(422);
     expect(await (await files(id, '/in.txt')).text()).toBe('second');
     const late = await put(id, 'late', 'x');
     expect([late.status, (await late.json()).code]).toEqual([409, 'no_workspace']);

@@ -71,7 +71,7 @@ async function carryOut(
 ): Promise<void> {
   switch (request.op) {
     case 'list':
-      return writer.write({ head: await folder.list(limits.fileEntriesMax) });
+      return writer.write({ head: await folder.list(limits.fileEntriesMax, request) });
     case 'write': {
       const frames = readFrames(redis, { id: request.id, to: 'place' });
       return writer.write({ head: await folder.writeFile(request.names, bytesOf(frames)) });

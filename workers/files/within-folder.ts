@@ -13,6 +13,7 @@ const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK
 interface Listing {
   items: FileEntry[];
   max: number;
+  recursive: boolean;
   charactersLeft: number;
 }
 
@@ -100,12 +101,22 @@ export class Folder {
   }
 
   /**
-   * What is in it, and below; links are named and not followed. At most `max` entries, and no deeper and with no
+   * What is in it, or in a folder in it, and below; links are named and not followed. At most `max` entries, and no deeper and with no
    * longer paths than one answer takes: folders in folders are nothing to a job.
    */
-  async list(max: number): Promise<{ items: FileEntry[]; truncated: boolean }> {
-    const listing = { items: [], max, charactersLeft: limits.fileListCharactersMax };
-    const isWhole = await this.#listInto(listing, { prefix: '', depth: 1 });
+  async list(
+    max: number,
+    { names = [], recursive = true }: { names?: readonly string[]; recursive?: boolean } = {},
+  ): Promise<{ items: FileEntry[]; truncated: boolean }> {
+    const listing = { items: [], max, recursive, charactersLeft: limits.fileListCharactersMax };
+    const place = { prefix: names.map((name) => `${name}/`).join(''), depth: names.length + 1 };
+    const isWhole =
+      names.length === 0
+        ? await this.#listInto(listing, place)
+        : await this.#inParent(names, { make: false }, async (parent, name) => {
+            const folder = await parent.#enter(name);
+            return folder.#listInto(listing, place).finally(() => folder.close());
+          });
     return { items: listing.items, truncated: !isWhole };
   }
 
@@ -120,7 +131,7 @@ export class Folder {
       listing.charactersLeft -= path.length;
       if (listing.items.length >= listing.max || listing.charactersLeft < 0) return false;
       listing.items.push({ path, ...found });
-      if (found.type !== 'folder') continue;
+      if (found.type !== 'folder' || !listing.recursive) continue;
       const inner = { prefix: `${path}/`, depth: depth + 1 };
       isWhole = depth < limits.fileDepthMax && (await this.#listFolder(name, listing, inner)) && isWhole;
     }
@@ -220,6 +231,6 @@ function notFound(names: readonly string[]): ProblemError {
 function notPlain(names: readonly string[]): ProblemError {
   return new ProblemError(
     'file_not_found',
-    `${JSON.stringify(names.join('/'))} is not a plain file, or leads over a link. Links are not followed.`,
+    `${JSON.stringify(names.join('/'))} is of another kind than was asked for, or leads over a link. Links are not followed.`,
   );
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { FileList, StoredFile } from '../../contract/files.ts';
+import { FileList, FilesQuery, StoredFile } from '../../contract/files.ts';
 import { JobParams } from '../../contract/http.ts';
 import { limits } from '../../contract/limits.ts';
 import { Problem } from '../../contract/problem.ts';
@@ -24,11 +24,13 @@ export function fileRoutes(services: Services): FastifyPluginAsyncTypebox {
           summary: 'List the files in the workspace of a command',
           tags,
           params: JobParams,
+          querystring: FilesQuery,
           response: { 200: FileList, '4xx': Problem, '5xx': Problem },
         },
       },
-      async ({ params: { id } }) => {
-        const { head, content } = await exchange.ask<FileList>(id, { op: 'list' });
+      async ({ params: { id }, query: { path, recursive = true } }) => {
+        const names = path === undefined ? [] : namesOf(path);
+        const { head, content } = await exchange.ask<FileList>(id, { op: 'list', names, recursive });
         content.destroy();
         return head;
       },

@@ -133,6 +133,12 @@ describe('A file in a folder that is somebody else’s', () => {
       ['c', 'link', 0],
     ]);
     expect(truncated).toBe(false);
+    const paths = async (options: { names?: string[]; recursive?: boolean }) =>
+      (await within((folder) => folder.list(100, options))).items.map(({ path }) => path);
+    expect(await paths({ names: ['b'] })).toEqual(['b/two']);
+    expect(await paths({ recursive: false })).toEqual(['a', 'b', 'c']);
+    for (const name of ['a', 'c', 'nothing', '..'])
+      await expect(paths({ names: [name] })).rejects.toMatchObject({ problem: { code: 'file_not_found' } });
     expect(await within((folder) => folder.list(2))).toMatchObject({ truncated: true, items: { length: 2 } });
   });
 
