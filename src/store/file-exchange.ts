@@ -64,10 +64,17 @@ export class FrameWriter {
    * @throws {ProblemError} `transfer_broken` when nobody fetches any.
    */
   async write(frame: Frame, unwanted?: AbortSignal): Promise<void> {
-    const waiting = await this.#redis.rpush(this.#key, encode(frame, this.#written));
+    const waiting = await this.#push(encode(frame, this.#written));
     this.#written += 1;
-    await this.#redis.pexpire(this.#key, limits.exchangeKeptMs);
     if (waiting >= limits.exchangeFramesWaiting) await this.#untilFetched(unwanted);
+  }
+
+  /** In one step with its expiry: a sender that dies in between would leave it for ever. @returns how many wait. */
+  async #push(encoded: Buffer): Promise<number> {
+    const step = this.#redis.multi().rpush(this.#key, encoded).pexpire(this.#key, limits.exchangeKeptMs);
+    const [error, waiting] = (await step.exec())?.[0] ?? [];
+    if (error) throw error;
+    return Number(waiting);
   }
 
   async #untilFetched(unwanted: AbortSignal | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../src/contract/limits.ts';
 import { FrameWriter, readFrames } from '../../src/store/file-exchange.ts';
 import { exchangeKeys } from '../../src/store/keys.ts';
@@ -32,6 +32,27 @@ describe('Frames of an exchange', () => {
     for (const frame of [...sent, { end: true } as const]) await writer.write(frame);
     expect(await readAll('whole')).toEqual(sent);
     expect(await redis.exists(exchangeKeys.frames('whole', to))).toBe(0);
+  });
+
+  it('never wait without an end, whenever their sender dies', async () => {
+    const key = exchangeKeys.frames('dies', to);
+    const watcher = redis.duplicate();
+    onTestFinished(() => watcher.disconnect());
+    await once(watcher, 'ready');
+    let isOver = false;
+    const lasting = (async () => {
+      for (let found = 0; ; ) {
+        if ((await watcher.pttl(key)) === -1) found += 1;
+        if (isOver) return found;
+      }
+    })();
+    const writer = new FrameWriter(redis, { id: 'dies', to });
+    for (let count = 0; count < 1000; count += 1) {
+      await writer.write(bytes('x'));
+      await redis.del(key);
+    }
+    isOver = true;
+    expect(await lasting).toBe(0);
   });
 
   it('are not taken for whole when some of them were lost', async () => {
