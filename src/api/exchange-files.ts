@@ -103,7 +103,7 @@ async function send(
     }
   } catch (error) {
     const why = new ProblemError('transfer_broken', 'The upload broke off, so the file was not written.');
-    await writer.write({ problem: why.problem }, unwanted);
+    await writer.write({ problem: why.problem }, AbortSignal.abort()); // who does not fetch was waited for already
     throw error;
   } finally {
     upload.resume();

@@ -162,13 +162,12 @@ describe('A file in a folder that is somebody else’s', () => {
   it('is never outside, however its folder is swapped for a link meanwhile', async () => {
     mkdirSync(join(workspace, 'real'));
     writeFileSync(join(workspace, 'real', 'secret'), 'inside');
-    // A write makes the folder anew where it finds none, so it is put right in each turn.
-    const script = `cd "$1"; while :; do [ -d was ] && { rm -rf real; mv -T was real; }; mv -T real was; ln -s "$2" real; rm real; mv -T was real; done`;
-    const swapper = spawn('/bin/bash', ['-c', script, 'swap', workspace, outside], { stdio: 'ignore' });
+    const swapper = spawn(process.execPath, ['-e', swap, workspace, outside], { stdio: 'ignore' });
     onTestFinished(() => void swapper.kill('SIGKILL'));
     const open = openFiles();
     const seen = { inside: 0, refused: 0 };
-    for (let turn = 0; turn < 1000; turn += 1) {
+    const isSeen = () => seen.inside > 0 && seen.refused > 0; // a swapper may take its time to start
+    for (let turn = 0; turn < 1000 || (!isSeen() && turn < 50_000); turn += 1) {
       await write(['real', `new-${turn}`], 'x').catch(() => {});
       const text = await read('real', 'secret').catch(() => null);
       if (text === null) seen.refused += 1;
@@ -184,3 +183,17 @@ describe('A file in a folder that is somebody else’s', () => {
     expect(openFiles()).toBe(open);
   }, 60_000);
 });
+
+/** Where the folder is away, a write makes another of its name. */
+const swap = `
+const { renameSync, rmSync, symlinkSync, unlinkSync } = require('node:fs');
+const [, workspace, outside] = process.argv;
+const real = workspace + '/real';
+const was = workspace + '/was';
+const attempt = (action) => { try { action(); return true; } catch { return false; } };
+for (;;) {
+  attempt(() => renameSync(real, was));
+  attempt(() => symlinkSync(outside, real));
+  attempt(() => unlinkSync(real));
+  while (!attempt(() => renameSync(was, real))) attempt(() => rmSync(real, { recursive: true, force: true }));
+}`;
