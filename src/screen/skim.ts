@@ -21,7 +21,7 @@ export class Skimmer {
   readonly #scrollsInPart = [false, false];
   #screen = 0;
   #inserts = false;
-  /** There was a control character of eight bits, which may be anything. */
+  /** There was a control character of eight bits, or one within a sequence, so it is not known what is in force. */
   #isBeyondUs = false;
 
   constructor({ rows, scrollback }: SkimOptions) {
@@ -45,6 +45,8 @@ export class Skimmer {
       if (end === whole.length) break;
       place = endOfControl(whole, end);
       this.#heed(whole.slice(end, place));
+      if (place < whole.length && goesOnBehind(whole.slice(end, place), whole.charCodeAt(place)))
+        this.#isBeyondUs = true;
       kept += whole.slice(end, place);
     }
     return kept.slice(open.length);
@@ -82,27 +84,27 @@ export class Skimmer {
       return;
     }
     if (sequence >= '\x80' && sequence <= '\x9f') this.#isBeyondUs = true;
-    const [, parameters = '', final] = control.exec(sequence) ?? [];
-    if (final === 'p' && sequence === '\x1b[!p') {
+    if (sequence === '\x1b[!p') {
       this.#scrollsInPart[this.#screen] = false;
       this.#inserts = false;
     }
-    if (final === 'r' && !parameters.startsWith('?')) {
-      const [top = 0, bottom = 0] = parameters.split(';').map(Number);
+    const [, prefix = '', listed = '', final] = control.exec(sequence) ?? [];
+    // A parameter may have parts of its own behind colons.
+    const parameters = listed.split(';').map((parameter) => Number.parseInt(parameter, 10) || 0);
+    if (final === 'r' && prefix === '') {
+      const [top = 0, bottom = 0] = parameters;
       this.#scrollsInPart[this.#screen] = top > 1 || (bottom !== 0 && bottom < this.#rows);
     }
-    if (final === 'h' || final === 'l') this.#setModes(parameters, final === 'h');
+    if (final === 'h' || final === 'l') this.#setModes({ prefix, modes: parameters, on: final === 'h' });
   }
 
-  #setModes(parameters: string, on: boolean): void {
-    const modes = parameters.replace('?', '').split(';');
-    const isPrivate = parameters.startsWith('?');
-    if (!isPrivate && modes.includes('4')) this.#inserts = on;
-    if (isPrivate && modes.some((mode) => alternateScreen.has(mode))) this.#screen = on ? 1 : 0;
+  #setModes({ prefix, modes, on }: { prefix: string; modes: readonly number[]; on: boolean }): void {
+    if (prefix === '' && modes.includes(4)) this.#inserts = on;
+    if (prefix === '?' && modes.some((mode) => alternateScreen.has(mode))) this.#screen = on ? 1 : 0;
   }
 }
 
-const alternateScreen = new Set(['47', '1047', '1049']);
+const alternateScreen = new Set([47, 1047, 1049]);
 
 /**
  * How far the text from `from` on is made of printable characters, tabs, colours and line ends, and where the last
@@ -142,10 +144,16 @@ function endOfControl(text: string, from: number): number {
   return sequenceHere.test(text) ? sequenceHere.lastIndex : from + 1;
 }
 
+/** Whether a sequence that another character follows is not over: a terminal obeys that one and reads on. */
+function goesOnBehind(sequence: string, next: number): boolean {
+  return unended.test(sequence) && next !== escapeCode && next !== 0x18 && next !== 0x1a;
+}
+
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const unended = /^\x1b(?:\[[0-?]*[ -/]*|[ -/]*)$/;
 const sequenceHere =
   /\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x18\x1a\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)/y;
 const colourHere = /\x1b\[[0-9;:]*m/y;
 const colours = /\x1b\[[0-9;:]*m/g;
-const control = /^\x1b\[([0-?]*)[ -/]*([@-~])$/;
+const control = /^\x1b\[([<-?]?)([0-9:;]*)([@-~])$/;
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OpenSequence } from '../../src/core/open-sequence.ts';
 import { Skimmer } from '../../src/screen/skim.ts';
-import { cut, stream } from './streams.ts';
+import { cut, oddStream } from './streams.ts';
 
 const size = { cols: 20, rows: 6, scrollback: 5 };
 
@@ -32,13 +32,27 @@ function skim(pieces: readonly string[]): string[] {
 describe('What is left of a flood', () => {
   it('draws the same screen as all of it', async () => {
     await fc.assert(
-      fc.asyncProperty(stream, fc.array(fc.nat(), { maxLength: 4 }), async (text, places) => {
+      fc.asyncProperty(oddStream, fc.array(fc.nat(), { maxLength: 4 }), async (text, places) => {
         const pieces = cut(text, places);
         expect(await draw(skim(pieces))).toBe(await draw(pieces));
       }),
       { numRuns: 800 },
     );
   }, 120_000);
+
+  it('is all of it, where a sequence only looks as if the whole screen scrolled again', async () => {
+    const flood = `${'z\r\n'.repeat(10)}${'x'.repeat(19)}\r\n${'short\r\n'.repeat(100)}end`;
+    for (const [set, unset] of [
+      ['\x1b[2;4r', '\x1b[$r'],
+      ['\x1b[2;4r', '\x1b[1;6$r'],
+      ['\x1b[2\n;4r', ''],
+      ['\x1b[2\x7f;4r', ''],
+      ['\x1b[\r2;4r', ''],
+    ]) {
+      const text = `${set}${unset}\x1b[5;1H${flood}`;
+      expect(await draw(skim([text]))).toBe(await draw([text]));
+    }
+  });
 
   it('is little, however it is coloured', () => {
     const lines = Array.from({ length: 10_000 }, (_, index) => `\x1b[3${index % 8}mline ${index}\x1b[0m\r\n`);

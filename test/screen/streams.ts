@@ -76,13 +76,33 @@ const modes = fc.constantFrom(
   '\x9b4h',
 );
 
+/** Forms that no program writes, of what decides how the screen scrolls, or that only look like it. */
+const oddities = fc.constantFrom(
+  '\x1b[$r',
+  '\x1b[1;6$r',
+  '\x1b[2\n;4r',
+  '\x1b[2\x7f;4r',
+  '\x1b[2;4\x18\x1b[r',
+  '\x1b[2:3r',
+  '\x1b[04h',
+  '\x1b[4?l',
+  '\x1b[?01049l',
+  '\x1b\rc',
+);
+
 /** A stream of text, mostly lines, and the places where it may be cut. */
-export const stream = fc
-  .array(fc.oneof({ arbitrary: line, weight: 3 }, { arbitrary: flood, weight: 2 }, words, moves, modes), {
-    minLength: 1,
-    maxLength: 14,
-  })
-  .map((parts) => parts.join(''));
+export const stream = streamOf(modes);
+export const oddStream = streamOf(fc.oneof(modes, oddities));
+
+function streamOf(modesOfIt: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  const lines = [
+    { arbitrary: line, weight: 3 },
+    { arbitrary: flood, weight: 2 },
+  ];
+  return fc
+    .array(fc.oneof(...lines, words, moves, modesOfIt), { minLength: 1, maxLength: 14 })
+    .map((parts) => parts.join(''));
+}
 
 /** A text in pieces of any length, so that sequences are cut too; characters and their accents are not. */
 export function cut(text: string, places: readonly number[]): string[] {
