@@ -146,8 +146,18 @@ function applyFrame(model: Signals, { type, data }: ControlFrame): void {
     model.terminal.restore(data);
     model.joinedLate.value = true;
   }
-  // The cursors of two epochs do not compare.
-  if (type === 'history.reset') model.job.value = data.job;
+  if (type === 'history.reset') {
+    // The cursors of two epochs do not compare.
+    model.job.value = data.job;
+    if (model.joinedLate.value) beginAnew(model);
+  }
+}
+
+/** All is told again, also what was written before the screen that the terminal began with. */
+function beginAnew({ terminal, attempts, joinedLate }: Signals): void {
+  terminal.reset();
+  attempts.value = [];
+  joinedLate.value = false;
 }
 
 function bytesOf(data: { text?: string | undefined; base64?: string | undefined }): Uint8Array {

@@ -8,7 +8,8 @@ export interface JobFollower {
   onEvents(events: readonly JobEvent[]): void;
   /**
    * What the stream says about itself, in order with the events. After `history.reset` the log is sent from
-   * its start: keep what you have, what of it was given is not given again.
+   * its start: keep what you have, what of it was given is not given again. Only who was told a `screen.snapshot`
+   * before is given all of it, and begins anew.
    */
   onControl?(frame: ControlFrame): void;
   /** Nothing will come any more: there is no such job, or not any longer, or its log cannot be read. */
@@ -28,21 +29,28 @@ export interface FollowOptions {
 /** One follower: what it had, and what it is about to be given. Once stopped it hears nothing. */
 export class JobReader {
   readonly #follower: JobFollower;
-  /** Takes the screen of a terminal for what was written to it before. */
-  readonly wantsScreen: boolean;
+  readonly #takesScreen: boolean;
   readonly #point: ResumePoint;
   #batch: JobEvent[] = [];
   #delivery: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
   constructor({ after, screen = false }: FollowOptions, follower: JobFollower) {
-    this.wantsScreen = screen;
+    this.#takesScreen = screen;
     this.#point = new ResumePoint(after);
     this.#follower = follower;
   }
 
   get after(): string | undefined {
     return this.#point.after;
+  }
+
+  /**
+   * Takes the screen of a terminal for what was written to it before. From the start it does so only where nothing
+   * was had: what follows the screen and was had before is not given again.
+   */
+  get wantsScreen(): boolean {
+    return this.#takesScreen && (this.#point.after !== undefined || !this.#point.hasHad);
   }
 
   /** Given with all that come in the same turn: a long history is many frames, and few batches. */
@@ -56,7 +64,8 @@ export class JobReader {
   control(frame: ControlFrame): void {
     this.#deliver();
     if (frame.type === 'history.reset') this.#point.reset();
-    if (frame.type === 'screen.snapshot') this.#point.skipTo(frame.data.cursor);
+    // Others who follow the job may have had less than this one.
+    if (frame.type === 'screen.snapshot' && !this.#point.skipTo(frame.data.cursor)) return;
     if (!this.#stopped) this.#follower.onControl?.(frame);
   }
 

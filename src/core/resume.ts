@@ -8,7 +8,8 @@ import { isLater, type Position, parseCursor } from './cursor.ts';
  * log is sent again from its start under other ids; what was had before is then known by its key, of which
  * the newest are remembered: at least as many as a log keeps, and so can send again, and at most twice that.
  *
- * Always true: `take` answers true once for a key, and resuming at `after` misses nothing.
+ * Always true: `take` answers true once for a key, and resuming at `after` misses nothing; both anew from a reset on
+ * where something was skipped before.
  */
 export class ResumePoint {
   #after: string | undefined;
@@ -16,6 +17,7 @@ export class ResumePoint {
   #keys = new Set<string>();
   /** Those before them. Whole generations are forgotten: finding the oldest key of a Set takes ever longer. */
   #earlierKeys = new Set<string>();
+  #hasSkipped = false;
 
   /** `after` is a cursor; undefined stands for the start. */
   constructor(after?: string) {
@@ -43,16 +45,35 @@ export class ResumePoint {
     return true;
   }
 
-  /** What comes up to `cursor` is had in another form (`screen.snapshot`). */
-  skipTo(cursor: string): void {
-    this.#after = cursor;
-    this.#position = parseCursor(cursor);
+  /** Whether an event has come that may come again. */
+  get hasHad(): boolean {
+    return this.#keys.size > 0;
   }
 
-  /** The log goes on in another epoch and is sent from its start (`history.reset`). */
+  /**
+   * What comes up to `cursor` is had in another form (`screen.snapshot`). Answers false, and stays, where it is as
+   * far already, or where it had events before a reset: those that follow the cursor would be known to it already.
+   */
+  skipTo(cursor: string): boolean {
+    const position = parseCursor(cursor);
+    if (this.#position === null ? this.hasHad : this.#hasHad(position)) return false;
+    this.#after = cursor;
+    this.#position = position;
+    this.#hasSkipped = true;
+    return true;
+  }
+
+  /**
+   * The log goes on in another epoch and is sent from its start (`history.reset`). Who had a part of it in another
+   * form has all of it again: what is before that part would else come behind it.
+   */
   reset(): void {
     this.#after = undefined;
     this.#position = null;
+    if (!this.#hasSkipped) return;
+    this.#hasSkipped = false;
+    this.#keys = new Set();
+    this.#earlierKeys = new Set();
   }
 
   #hasHad(position: Position | null): boolean {

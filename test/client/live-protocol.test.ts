@@ -45,17 +45,21 @@ const refusal = (promise: Promise<void>) =>
     (error: unknown) => (error instanceof ClientProblem ? error.problem.code : error),
   );
 
-function collect(after?: string) {
+function collect(after?: string, { screen = false } = {}) {
   const events: JobEvent[] = [];
   const said: string[] = [];
-  const stop = link.follow(jobId, after === undefined ? {} : { after }, {
-    onEvents: (batch) => {
-      events.push(...batch);
-      said.push(...batch.map(({ key }) => key));
+  const stop = link.follow(
+    jobId,
+    { screen, ...(after !== undefined && { after }) },
+    {
+      onEvents: (batch) => {
+        events.push(...batch);
+        said.push(...batch.map(({ key }) => key));
+      },
+      onControl: ({ type }) => said.push(type),
+      onGone: ({ code }) => said.push(`gone: ${code}`),
     },
-    onControl: ({ type }) => said.push(type),
-    onGone: ({ code }) => said.push(`gone: ${code}`),
-  });
+  );
   return { events, said, stop };
 }
 
@@ -166,6 +170,41 @@ describe('what a live link is told about a job', () => {
     for (const event of log) service.sides[0]!.send(asEvent(event));
     await until(() => events.at(-1)?.type === 'job.ended', 'the job has ended');
     expect(events).toEqual(log);
+  });
+
+  it('is a screen only to those of its readers whom it takes further', async () => {
+    const asked = (count: number) =>
+      until(() => received('subscribe').length === count, `the job was asked for ${count} times`);
+    await sides(1);
+    const first = collect(undefined, { screen: true });
+    await asked(1);
+    expect(received('subscribe')[0]).toMatchObject({ screen: true });
+    for (const event of log.slice(0, 4)) service.sides[0]!.send(asEvent(event));
+    await until(() => first.events.length === 4, 'four events came');
+    const second = collect(undefined, { screen: true });
+    await asked(2);
+    // The first has had something, but what is asked for is behind nothing, so all of it is for the second.
+    expect(received('subscribe')[1]).toMatchObject({ screen: true });
+    const data = { job: jobId, cols: 80, rows: 24, serialized: 'drawn', cursor: log[2]!.id };
+    service.sides[0]!.send({ op: 'control', type: 'screen.snapshot', job: jobId, data });
+    for (const event of log.slice(3)) service.sides[0]!.send(asEvent(event));
+    await until(() => first.events.length === 6 && second.events.length === 3, 'both have all');
+    expect(first.said).toEqual(log.map(({ key }) => key));
+    expect(second.said).toEqual(['screen.snapshot', ...log.slice(3).map(({ key }) => key)]);
+  });
+
+  it('is asked for without a screen by who had events that a reset sends again', async () => {
+    const { events } = collect(undefined, { screen: true });
+    await until(() => service.sides[0]?.received.length === 1, 'the job was asked for');
+    service.sides[0]!.send(asEvent(log[0]!));
+    await until(() => events.length === 1, 'an event came');
+    const data = { epoch: 1763805700000, job: { ...job, cursor: '1763805700000-1' } };
+    service.sides[0]!.send({ op: 'control', type: 'history.reset', job: jobId, data });
+    service.sides[0]!.send('no json');
+    await sides(2);
+    await until(() => received('subscribe').length === 1, 'the job was asked for again');
+    expect(received('subscribe')[0]).not.toHaveProperty('after');
+    expect(received('subscribe')[0]).not.toHaveProperty('screen');
   });
 
   it('is of an older subscription until the answer to a newer one, and not heard', async () => {

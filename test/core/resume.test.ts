@@ -42,6 +42,32 @@ describe('a point to resume at', () => {
     expect(point.take(event(7, 1))).toBe(true);
   });
 
+  it('goes to a screen that takes it further, and to no other', () => {
+    const point = new ResumePoint();
+    expect(point.skipTo('7-3')).toBe(true);
+    expect([2, 3, 4, 5].map((seq) => point.take(event(7, seq)))).toEqual([false, false, true, true]);
+    expect(['7-4', '7-5'].map((cursor) => point.skipTo(cursor))).toEqual([false, false]);
+    expect(point.after).toBe('7-5');
+    expect(point.skipTo('7-6')).toBe(true);
+    expect(point.after).toBe('7-6');
+  });
+
+  it('goes to no screen after a reset, where it would miss what it knows behind it', () => {
+    const point = new ResumePoint();
+    for (const seq of [1, 2, 3]) point.take(event(7, seq));
+    point.reset();
+    expect(point.skipTo('8-2')).toBe(false);
+    expect(point.after).toBeUndefined();
+  });
+
+  it('takes all of a log that is reset behind a screen, as what came before that was never had', () => {
+    const point = new ResumePoint();
+    point.skipTo('7-2');
+    expect([3, 4].map((seq) => point.take(event(7, seq)))).toEqual([true, true]);
+    point.reset();
+    expect([1, 2, 3, 4, 4].map((seq) => point.take(event(8, seq)))).toEqual([true, true, true, true, false]);
+  });
+
   it('remembers at least as many keys as a log can send again, and at most twice as many', () => {
     const count = 5 * (limits.logEventsMax / 2);
     const first = (oldest: number) => {
