@@ -3,7 +3,7 @@ import type { TerminalSize } from '../../src/core/terminal-size.ts';
 /** What a terminal is told, in order. */
 export type TerminalNews = { bytes: Uint8Array } | { size: TerminalSize };
 
-/** What draws a terminal. */
+/** What draws a terminal: bytes in its own time, all else at once. */
 export interface TerminalScreen {
   /** `done` is called when they are drawn. */
   write(bytes: Uint8Array, done: () => void): void;
@@ -20,10 +20,12 @@ const undrawnBytesMax = 1024 * 1024;
  * The news of a terminal on their way to the screen that draws them. What the screen cannot take yet, because it is
  * still being loaded or draws what it has, is held: the newest `bytesMax`. Where older news had to go, the screen
  * begins anew with what is left.
+ *
+ * Always true: the screen is given a size, or reset, when it has drawn all that came before.
  */
 export class TerminalFeed {
   readonly #bytesMax: number;
-  #held: TerminalNews[] = [];
+  #held: (TerminalNews | 'reset')[] = [];
   #heldBytes = 0;
   #hasDropped = false;
   #undrawnBytes = 0;
@@ -44,9 +46,10 @@ export class TerminalFeed {
   }
 
   reset(): void {
-    this.#held = [];
+    this.#held = ['reset'];
     this.#heldBytes = 0;
-    this.#screen?.reset();
+    this.#hasDropped = false;
+    this.#show();
   }
 
   /** What it shows is replaced. */
@@ -69,13 +72,16 @@ export class TerminalFeed {
   #show(): void {
     const screen = this.#screen;
     while (screen !== null && this.#undrawnBytes < undrawnBytesMax) {
-      const news = this.#held.shift();
+      const [news] = this.#held;
       if (news === undefined) return;
+      const isDrawn = news !== 'reset' && 'bytes' in news;
+      if (this.#undrawnBytes > 0 && (!isDrawn || this.#hasDropped)) return;
+      this.#held.shift();
       this.#heldBytes -= sizeOf(news);
-      if (this.#hasDropped) screen.reset();
+      if (this.#hasDropped || news === 'reset') screen.reset();
       this.#hasDropped = false;
-      if ('size' in news) screen.resize(news.size);
-      else this.#write(screen, news.bytes);
+      if (isDrawn) this.#write(screen, news.bytes);
+      else if (news !== 'reset') screen.resize(news.size);
     }
   }
 
@@ -89,6 +95,6 @@ export class TerminalFeed {
   }
 }
 
-function sizeOf(news: TerminalNews | undefined): number {
-  return news !== undefined && 'bytes' in news ? news.bytes.length : 0;
+function sizeOf(news: TerminalNews | 'reset' | undefined): number {
+  return typeof news === 'object' && 'bytes' in news ? news.bytes.length : 0;
 }

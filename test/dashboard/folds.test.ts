@@ -84,15 +84,38 @@ describe('the news of a terminal', () => {
     drawn.length = 0;
   });
 
+  const draw = () => {
+    while (drawn.length > 0) drawn.shift()?.();
+  };
+
   it('wait for the screen in order, and then go straight to it', () => {
     const feed = new TerminalFeed(100);
     feed.take(bytes('first'));
     feed.take({ size: { cols: 100, rows: 30 } });
     feed.take(bytes('second'));
     feed.attach(screen);
+    draw();
     feed.take(bytes('live'));
+    draw();
     feed.reset();
     expect(seen).toEqual(['first', '100x30', 'second', 'live', 'reset']);
+  });
+
+  it('change the screen itself only when it has drawn what came before', () => {
+    const feed = new TerminalFeed(100);
+    feed.attach(screen);
+    feed.take(bytes('long'));
+    feed.take({ size: { cols: 100, rows: 30 } });
+    feed.take(bytes('wide'));
+    expect(seen).toEqual(['long']);
+    draw();
+    expect(seen).toEqual(['long', '100x30', 'wide']);
+    feed.take(bytes('late'));
+    feed.restore({ cols: 80, rows: 24, serialized: 'restored' });
+    feed.take(bytes('after'));
+    expect(seen.slice(3)).toEqual(['late']);
+    draw();
+    expect(seen.slice(3)).toEqual(['late', 'reset', '80x24', 'restored', 'after']);
   });
 
   it('are the newest where not all could be held, on a screen that begins anew', () => {
