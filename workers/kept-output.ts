@@ -3,14 +3,19 @@ import { limits } from '../src/contract/limits.ts';
 import type { OutputPiece } from './decode-output.ts';
 import type { Transcript } from './transcript.ts';
 
-/** Makes events of pieces of output: tells of each at which byte it begins, and keeps so many bytes and no more. */
+/**
+ * Makes events of pieces of output: tells of each at which byte it begins, and keeps so many bytes and no more. What
+ * comes then is still drawn, since a program goes on asking its terminal.
+ */
 export class KeptOutput {
   readonly #transcript: Transcript;
+  readonly #bytesMax: number;
   #bytes = 0;
   #isFull = false;
 
-  constructor(transcript: Transcript) {
+  constructor(transcript: Transcript, bytesMax: number = limits.outputBytesMax) {
     this.#transcript = transcript;
+    this.#bytesMax = bytesMax;
   }
 
   /** There was more than is kept. */
@@ -19,16 +24,21 @@ export class KeptOutput {
   }
 
   take(piece: OutputPiece): void {
-    if (this.#isFull) return;
+    if (this.#isFull) {
+      this.#transcript.drawOnly(piece);
+      return;
+    }
     const bytes = lengthOf(piece);
-    const room = limits.outputBytesMax - this.#bytes;
+    const room = this.#bytesMax - this.#bytes;
     if (bytes <= room) {
       this.#emit(piece, bytes);
       return;
     }
     this.#isFull = true;
-    if (room > 0) this.#emit(cut(piece, room), room);
-    this.#transcript.emit({ type: 'output.truncated', data: { limitBytes: limits.outputBytesMax } });
+    const [kept, rest] = cut(piece, room);
+    if (room > 0) this.#emit(kept, room);
+    this.#transcript.emit({ type: 'output.truncated', data: { limitBytes: this.#bytesMax } });
+    this.#transcript.drawOnly(rest);
   }
 
   #emit(piece: OutputPiece, bytes: number): void {
@@ -41,11 +51,10 @@ function lengthOf({ text, base64 }: OutputPiece): number {
   return text === undefined ? Buffer.byteLength(base64 ?? '', 'base64') : Buffer.byteLength(text);
 }
 
-/** The first `room` bytes; where a character is cut in two they are no text. */
-function cut({ stream, text, base64 }: OutputPiece, room: number): OutputPiece {
+/** The first `room` bytes, and the others; where a character is cut in two they are no text. */
+function cut({ stream, text, base64 }: OutputPiece, room: number): [OutputPiece, OutputPiece] {
   const whole = text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text);
-  const bytes = whole.subarray(0, room);
-  return isUtf8(bytes)
-    ? { stream, text: bytes.toString('utf8') }
-    : { stream, base64: bytes.toString('base64') };
+  const pieceOf = (bytes: Buffer): OutputPiece =>
+    isUtf8(bytes) ? { stream, text: bytes.toString('utf8') } : { stream, base64: bytes.toString('base64') };
+  return [pieceOf(whole.subarray(0, room)), pieceOf(whole.subarray(room))];
 }

@@ -26,7 +26,7 @@ export async function publishOutput(
     for await (const { stream: name, bytes } of output) {
       attempt.limits.touch();
       outputBytes += bytes.length;
-      if (kept.isFull) continue;
+      if (kept.isFull && !transcript.answers) continue;
       const stream = streams.get(name) ?? new OutputStream(name, { patterns, emit });
       streams.set(name, stream);
       stream.take(bytes);

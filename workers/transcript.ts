@@ -2,6 +2,7 @@ import type { EventDraft } from '../src/contract/event.ts';
 import { limits } from '../src/contract/limits.ts';
 import { weightOf } from '../src/core/coalesce.ts';
 import { CursorKeyMode } from '../src/core/cursor-key-mode.ts';
+import type { OutputPiece } from './decode-output.ts';
 import type { EventPublisher } from './publish-events.ts';
 import type { FollowedScreen } from './screen/screens.ts';
 
@@ -17,6 +18,8 @@ export class Transcript {
   readonly #screen: FollowedScreen | null;
   readonly #cursorKeys = new CursorKeyMode();
   #sinceKeptBytes = 0;
+  /** It shows what the log does not. */
+  #isAheadOfLog = false;
   /** What waits for the screen, the event that it ends with first; null while nothing has to. */
   #held: EventDraft[] | null = null;
   #released = Promise.resolve();
@@ -29,6 +32,20 @@ export class Transcript {
   /** Whether the program has asked for the application form of the cursor keys. */
   get wantsApplicationCursor(): boolean {
     return this.#cursorKeys.isApplication;
+  }
+
+  /** Whether there is somebody to answer what the program asks its terminal. */
+  get answers(): boolean {
+    return this.#screen !== null;
+  }
+
+  /** Output that the log is not told of, behind what it is told. No screen is kept from there on. */
+  drawOnly(piece: OutputPiece): void {
+    if (this.#held !== null) void this.#released.then(() => this.drawOnly(piece));
+    else if (this.#screen !== null) {
+      this.#isAheadOfLog = true;
+      this.#drawOutput(this.#screen, piece);
+    }
   }
 
   emit(draft: EventDraft): void {
@@ -58,7 +75,7 @@ export class Transcript {
     if (screen !== null) {
       this.#draw(screen, draft);
       this.#sinceKeptBytes += weightOf(draft);
-      if (this.#sinceKeptBytes >= limits.screenEveryBytes) {
+      if (this.#sinceKeptBytes >= limits.screenEveryBytes && !this.#isAheadOfLog) {
         this.#sinceKeptBytes = 0;
         this.#held = [draft];
         this.#released = this.#keep(screen);
@@ -70,10 +87,13 @@ export class Transcript {
 
   #draw(screen: FollowedScreen, { type, data }: EventDraft): void {
     if (type === 'terminal.resized') screen.resize(data);
-    if (type !== 'output.delta') return;
-    const text = data.text ?? Buffer.from(data.base64 ?? '', 'base64').toString('utf8');
-    this.#cursorKeys.take(text);
-    screen.write(text);
+    if (type === 'output.delta') this.#drawOutput(screen, data);
+  }
+
+  #drawOutput(screen: FollowedScreen, { text, base64 }: Pick<OutputPiece, 'text' | 'base64'>): void {
+    const written = text ?? Buffer.from(base64 ?? '', 'base64').toString('utf8');
+    this.#cursorKeys.take(written);
+    screen.write(written);
   }
 
   async #keep(screen: FollowedScreen): Promise<void> {
