@@ -20,6 +20,8 @@ import type { Services } from './services.ts';
 export class ScreenReader {
   readonly #services: Pick<Services, 'log' | 'records'>;
   readonly #drawings = new SharedReads<ScreenAnswer>(new Gate(limits.screensAtOnceMax));
+  /** The newest that were drawn, for who looks again and again at what does not change; oldest first. */
+  readonly #drawn = new Map<string, ScreenAnswer>();
 
   constructor(services: Pick<Services, 'log' | 'records'>) {
     this.#services = services;
@@ -33,23 +35,41 @@ export class ScreenReader {
   }
 
   async #draw(id: string): Promise<ScreenAnswer> {
-    const { spec } = await requireJob(this.#services, id);
+    const { spec, cursor } = await requireJob(this.#services, id);
     if (spec.type !== 'command' || spec.interactive !== true)
       throw noScreen(id, 'runs without a terminal; `interactive: true` gives a command one');
+    const drawn = this.#drawn.get(id);
+    return drawn?.cursor === cursor ? drawn : this.#drawAnew(id, spec);
+  }
+
+  async #drawAnew(id: string, spec: CommandSpec): Promise<ScreenAnswer> {
     const stored = await this.#services.log.screen(id);
     const drawing = new Drawing(spec);
     try {
       if (stored !== null) await drawing.restore(stored);
+      // In another epoch the log may be another, so all is drawn anew.
+      let epoch = stored?.epoch;
       for (let after = stored?.seq ?? 0; ; ) {
         const page = await this.#services.log.read(id, after, pageEvents);
         if (page === null) throw noScreen(id, 'was removed meanwhile');
+        epoch ??= page.epoch;
+        if (page.epoch !== epoch) return this.#drawAnew(id, spec);
         await drawing.take(page, after);
         after = page.entries.at(-1)?.seq ?? after;
-        if (after >= page.seq) return drawing.answer(id, { epoch: page.epoch, seq: after });
+        if (after >= page.seq)
+          return this.#remember(id, drawing.answer(id, { epoch: page.epoch, seq: after }));
       }
     } finally {
       drawing.close();
     }
+  }
+
+  #remember(id: string, answer: ScreenAnswer): ScreenAnswer {
+    this.#drawn.delete(id);
+    this.#drawn.set(id, answer);
+    const [oldest] = this.#drawn.keys();
+    if (this.#drawn.size > limits.screensKept && oldest !== undefined) this.#drawn.delete(oldest);
+    return answer;
   }
 }
 
@@ -82,6 +102,7 @@ class Drawing {
       text = '';
     };
     for (const event of entries.filter(concernsScreens).map(eventOf)) {
+      if (lacksOutput(event)) this.#isWhole = false;
       if (event.type === 'output.delta') text += textOf(event.data);
       else {
         await draw();
@@ -120,7 +141,19 @@ class Drawing {
 }
 
 function concernsScreens({ type }: LogEntry): boolean {
-  return type === 'output.delta' || type === 'terminal.resized' || type === 'job.started';
+  return screenTypes.has(type);
+}
+
+const screenTypes = new Set([
+  'output.delta',
+  'terminal.resized',
+  'job.started',
+  'output.truncated',
+  'history.lost',
+]);
+
+function lacksOutput({ type }: JobEvent): boolean {
+  return type === 'output.truncated' || type === 'history.lost';
 }
 
 function eventOf({ payload }: LogEntry): JobEvent {

@@ -122,6 +122,8 @@ export const limits = {
   screenAnswersWaiting: 64,
   /** Screens that one API process draws at the same time; the others wait. */
   screensAtOnceMax: 2,
+  /** Screens that were drawn and are kept by one API process until the job says more: a few MiB. */
+  screensKept: 8,
   /** Acknowledged batches kept for a Redis that comes back with an older log. */
   resendRingBytesMax: 4 * MIB,
   /** AOF `everysec` loses at most about 2 s; 5 s of later acknowledgements is safe. */
