@@ -27,7 +27,7 @@ export const Screen = Type.Object(
     ),
     whole: Type.Boolean({
       description:
-        'false where output is gone from the log that the screen would need; it may be wrong then.',
+        'false where output that the screen would need is gone from the log, or was not kept; it may be wrong then.',
     }),
   },
   { $id: 'Screen' },
