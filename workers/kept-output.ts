@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { limits } from '../src/contract/limits.ts';
+import { bytesOf } from '../src/platform/text-or-base64.ts';
 import type { OutputPiece } from './decode-output.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -52,8 +53,9 @@ function lengthOf({ text, base64 }: OutputPiece): number {
 }
 
 /** The first `room` bytes, and the others; where a character is cut in two they are no text. */
-function cut({ stream, text, base64 }: OutputPiece, room: number): [OutputPiece, OutputPiece] {
-  const whole = text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text);
+function cut(piece: OutputPiece, room: number): [OutputPiece, OutputPiece] {
+  const { stream } = piece;
+  const whole = bytesOf(piece);
   const pieceOf = (bytes: Buffer): OutputPiece =>
     isUtf8(bytes) ? { stream, text: bytes.toString('utf8') } : { stream, base64: bytes.toString('base64') };
   return [pieceOf(whole.subarray(0, room)), pieceOf(whole.subarray(room))];

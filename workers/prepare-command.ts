@@ -2,7 +2,7 @@ import type { SubmittedFile } from '../src/contract/files.ts';
 import type { CommandSpec } from '../src/contract/job.ts';
 import { ProblemError } from '../src/contract/problem.ts';
 import { terminalSizeOf } from '../src/core/terminal-size.ts';
-import { contentOf } from '../src/platform/file-content.ts';
+import { bytesOf } from '../src/platform/text-or-base64.ts';
 import type { Attempt } from './attempt.ts';
 import { Folder } from './files/within-folder.ts';
 import type { WorkerServices } from './services.ts';
@@ -47,7 +47,7 @@ export async function prepareCommand(
       if (user !== null) closeWorkspace(folders.workspace);
       user?.release();
     };
-    await writeFiles(services, attempt.job.id, folders.workspace);
+    if (spec.files !== undefined) await writeFiles(services, attempt.job.id, folders.workspace);
     const secrets = await readSecrets(services, attempt.job.id);
     const launch = await openLaunch(services, attempt, { spec, isolation, secrets, ...folders });
     return { ...launch, isolation, secrets: Object.values(secrets), release };
@@ -123,7 +123,7 @@ async function writeFiles(services: WorkerServices, job: string, workspace: stri
   try {
     for (const file of files) {
       const { executable = false } = file;
-      await folder.writeFile(file.path.split('/'), [contentOf(file)], { executable });
+      await folder.writeFile(file.path.split('/'), [bytesOf(file)], { executable });
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -2,6 +2,7 @@ import type { EventDraft } from '../src/contract/event.ts';
 import { limits } from '../src/contract/limits.ts';
 import { weightOf } from '../src/core/coalesce.ts';
 import { CursorKeyMode } from '../src/core/cursor-key-mode.ts';
+import { type TextOrBase64, textOf } from '../src/platform/text-or-base64.ts';
 import type { OutputPiece } from './decode-output.ts';
 import type { EventPublisher } from './publish-events.ts';
 import type { FollowedScreen } from './screen/screens.ts';
@@ -90,8 +91,8 @@ export class Transcript {
     if (type === 'output.delta') this.#drawOutput(screen, data);
   }
 
-  #drawOutput(screen: FollowedScreen, { text, base64 }: Pick<OutputPiece, 'text' | 'base64'>): void {
-    const written = text ?? Buffer.from(base64 ?? '', 'base64').toString('utf8');
+  #drawOutput(screen: FollowedScreen, piece: TextOrBase64): void {
+    const written = textOf(piece);
     this.#cursorKeys.take(written);
     screen.write(written);
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
-import { askPlace, type FileRequest, FrameWriter, readFrames } from '../store/file-exchange.ts';
+import { askPlace, type FileRequest, FrameWriter, fileBytes, readFrames } from '../store/file-exchange.ts';
 import { requireJob } from './require-job.ts';
 import type { Services } from './services.ts';
 
@@ -58,7 +58,7 @@ export class FileExchange {
       }
       const first = (await answer).value;
       if (first === undefined || !('head' in first)) throw new TypeError('a place answers with a head first');
-      const content = Readable.from(bytesOf(frames), { objectMode: false });
+      const content = Readable.from(fileBytes(frames), { objectMode: false });
       content.on('close', over);
       return { head: first.head as Head, content };
     } catch (error) {
@@ -77,12 +77,6 @@ export class FileExchange {
     if (place === null) throw noWorkspace(id, 'has not started; give it files in "files" when you submit it');
     return place;
   }
-}
-
-async function* bytesOf(
-  frames: AsyncGenerator<{ head: unknown } | { bytes: Buffer }>,
-): AsyncGenerator<Buffer> {
-  for await (const frame of frames) if ('bytes' in frame) yield frame.bytes;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { OutputQuery } from '../contract/http.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { PlainLines } from '../core/plain-lines.ts';
+import { bytesOf, textOf } from '../platform/text-or-base64.ts';
 import type { LogEntry } from '../store/ports.ts';
 import { jobNotFound } from './require-job.ts';
 import type { Services } from './services.ts';
@@ -98,7 +99,7 @@ interface Writer {
 function writerOf(format: OutputFormat): Writer {
   if (format === 'plain') return plainWriter();
   return {
-    take: (event) => (format === 'raw' ? bytesOf(event) : Buffer.from(bytesOf(event).toString('utf8'))),
+    take: (event) => (format === 'raw' ? bytesOf(event.data) : Buffer.from(textOf(event.data))),
     end: () => Buffer.alloc(0),
   };
 }
@@ -111,14 +112,8 @@ function plainWriter(): Writer {
       const name = event.type === 'output.delta' ? event.data.stream : 'text';
       const ofStream = lines.get(name) ?? new PlainLines(limits.plainLineCharactersMax);
       lines.set(name, ofStream);
-      return Buffer.from(ofStream.take(bytesOf(event).toString('utf8')));
+      return Buffer.from(ofStream.take(textOf(event.data)));
     },
     end: () => Buffer.from([...lines.values()].map((ofStream) => ofStream.end()).join('')),
   };
-}
-
-function bytesOf(event: OutputEvent): Buffer {
-  if (event.type === 'text.delta') return Buffer.from(event.data.text);
-  const { text, base64 } = event.data;
-  return text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text);
 }

@@ -4,7 +4,8 @@ import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import type { Screen as ScreenAnswer } from '../contract/screen.ts';
 import { formatCursor } from '../core/cursor.ts';
-import { terminalSizeOf } from '../core/terminal-size.ts';
+import { type TerminalSize, terminalSizeOf } from '../core/terminal-size.ts';
+import { textOf } from '../platform/text-or-base64.ts';
 import { Screen } from '../screen/screen.ts';
 import type { LogEntry, LogPage } from '../store/ports.ts';
 import { Gate } from './fan-out/gate.ts';
@@ -84,7 +85,7 @@ class Drawing {
 
   constructor(spec: CommandSpec) {
     this.#spec = spec;
-    this.#screen = this.#blank(spec);
+    this.#screen = blankScreen(terminalSizeOf(spec));
   }
 
   async restore(stored: { cols: number; rows: number; serialized: string }): Promise<void> {
@@ -130,14 +131,14 @@ class Drawing {
     this.#hasTerminal = event.data.terminal !== undefined && event.data.terminal !== 'pipe';
   }
 
-  #renew(size: { cols: number; rows: number }): void {
+  #renew(size: TerminalSize): void {
     this.#screen.close();
-    this.#screen = new Screen({ cols: size.cols, rows: size.rows, scrollback: limits.screenScrollback });
+    this.#screen = blankScreen(size);
   }
+}
 
-  #blank(spec: CommandSpec): Screen {
-    return new Screen({ ...terminalSizeOf(spec), scrollback: limits.screenScrollback });
-  }
+function blankScreen({ cols, rows }: TerminalSize): Screen {
+  return new Screen({ cols, rows, scrollback: limits.screenScrollback });
 }
 
 function concernsScreens({ type }: LogEntry): boolean {
@@ -158,10 +159,6 @@ function lacksOutput({ type }: JobEvent): boolean {
 
 function eventOf({ payload }: LogEntry): JobEvent {
   return JSON.parse(payload);
-}
-
-function textOf({ text, base64 }: { text?: string | undefined; base64?: string | undefined }): string {
-  return text ?? Buffer.from(base64 ?? '', 'base64').toString('utf8');
 }
 
 function noScreen(job: string, why: string): ProblemError {

@@ -9,7 +9,7 @@ import { formatCursor } from '../core/cursor.ts';
 import { jobPolicy } from '../core/job-policy.ts';
 import { newJob } from '../core/job-view.ts';
 import { payloadOf } from '../core/payload.ts';
-import { contentOf } from '../platform/file-content.ts';
+import { bytesOf } from '../platform/text-or-base64.ts';
 import {
   type Claim,
   claimIdempotencyKey,
@@ -179,7 +179,7 @@ function parted(body: JobSubmission): {
   if (files === undefined) return { spec, secrets };
   const notes = files.map((file) => ({
     path: file.path,
-    bytes: contentOf(file).length,
+    bytes: bytesOf(file).length,
     ...(file.executable === undefined ? {} : { executable: file.executable }),
   }));
   return { spec: { ...spec, files: notes }, secrets, files };

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
 import { bringPackage, canBringPackages, type DebianPackage, placeOf } from './debian-package.ts';
+import { isRoot } from './is-root.ts';
 import { othersMayEnter } from './others-may-enter.ts';
 
 export interface FindBubblewrap {
@@ -68,13 +69,12 @@ function programIn(root: string): string {
 
 /** Where the service is root its commands are other users, and they start the sandbox. */
 function openCacheDir(cacheDir: string): string {
-  const isRoot = process.getuid?.() === 0;
-  return !isRoot || othersMayEnter(cacheDir) ? cacheDir : '/var/cache/llmmixer';
+  return !isRoot() || othersMayEnter(cacheDir) ? cacheDir : '/var/cache/llmmixer';
 }
 
 /** Folders are made closed to others; there is nothing in these that others must not see. */
 function openToOthers(place: string): void {
-  if (process.getuid?.() !== 0) return;
+  if (!isRoot()) return;
   for (const folder of [dirname(place), place]) chmodSync(folder, 0o755);
 }
 

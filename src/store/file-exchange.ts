@@ -88,6 +88,13 @@ export class FrameWriter {
   }
 }
 
+/** The bytes of a file, without what is said about it. */
+export async function* fileBytes(
+  frames: AsyncIterable<{ head: unknown } | { bytes: Buffer }>,
+): AsyncGenerator<Buffer> {
+  for await (const frame of frames) if ('bytes' in frame) yield frame.bytes;
+}
+
 /**
  * Frames of one direction, all of them, to the end. They are fetched one by one, so that who takes them slowly is seen
  * to be there.

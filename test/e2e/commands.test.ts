@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { JobStatus } from '../../src/contract/job.ts';
 import type { CommandResult } from '../../src/contract/result.ts';
+import { bytesOf } from '../../src/platform/text-or-base64.ts';
 import { apiKey, outputOf, startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -303,10 +304,6 @@ describe('time in the queue', () => {
     expect(Date.parse(delayed.job.startedAt ?? '') - before).toBeGreaterThanOrEqual(700);
   });
 });
-
-function bytesOf({ text, base64 }: { text?: string; base64?: string }): Buffer {
-  return text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text);
-}
 
 /** Processes whose environment names the job. */
 function processesOf(id: string): string[] {

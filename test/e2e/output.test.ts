@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobEvent } from '../../src/contract/event.ts';
+import { bytesOf } from '../../src/platform/text-or-base64.ts';
 import { outputOf, startService, type TestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -29,8 +30,7 @@ interface Piece {
 function piecesOf(events: readonly JobEvent[]): Piece[] {
   return events.flatMap((event) => {
     if (event.type !== 'output.delta') return [];
-    const { text, base64, offset } = event.data;
-    return [{ offset, bytes: text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text) }];
+    return [{ offset: event.data.offset, bytes: bytesOf(event.data) }];
   });
 }
 

@@ -6,8 +6,10 @@ import { type ApiReady, serveApi } from '../../src/api/serve.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job, JobSubmission } from '../../src/contract/job.ts';
 import type { Config } from '../../src/platform/config.ts';
+import { bytesOf } from '../../src/platform/text-or-base64.ts';
 import { serveWorker } from '../../workers/serve.ts';
 import { workspacesFolderForOthers } from '../../workers/terminal/workspaces-folder.ts';
+import { plainConfig } from './config.ts';
 import { emptyDatabase } from './redis.ts';
 
 export const apiKey = `llmx_test_${'k'.repeat(40)}`;
@@ -53,35 +55,14 @@ export async function startService(
   const dataDir = mkdtempSync(join(tmpdir(), 'llmmixer-test-'));
   const redisUrl = options.redisUrl ?? (await emptyDatabase());
   const config: Config = {
-    host: '127.0.0.1',
-    port: 0,
+    ...plainConfig,
     redisUrl,
     logLevel: 'silent',
     dataDir,
     apiKey: options.key ?? apiKey,
-    apiKeyFile: null,
     workers: 1,
     concurrency: 16,
-    providers: [],
-    redisServer: null,
-    allowedHosts: [],
-    publicUrl: null,
-    workRoots: [],
-    sandbox: 'none',
-    network: true,
-    readOnlyPaths: [],
-    jobUids: { first: 61_184, last: 65_519 },
-    jobLimits: {
-      processes: 1024,
-      openFiles: 4096,
-      fileBytes: 2 ** 33,
-      cpuSeconds: 86_400,
-      memoryBytes: 2 ** 33,
-    },
     retentionDays: 7,
-    workspaceHours: 24,
-    keepBytes: 8 * 1024 * 1024,
-    drainMs: 0,
     ...options.config,
   };
   const log = options.log ?? pino({ level: process.env.TEST_LOG ?? 'silent' });
@@ -178,9 +159,7 @@ export async function startService(
 export function outputOf(events: readonly JobEvent[], stream?: 'stdout' | 'stderr' | 'tty'): string {
   const parts = events.map((event) => {
     if (event.type !== 'output.delta' || (stream && event.data.stream !== stream)) return Buffer.alloc(0);
-    return event.data.text === undefined
-      ? Buffer.from(event.data.base64 ?? '', 'base64')
-      : Buffer.from(event.data.text);
+    return bytesOf(event.data);
   });
   return Buffer.concat(parts).toString('utf8');
 }

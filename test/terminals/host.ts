@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { Client } from '../../src/client/http.ts';
 import type { CommandSubmission } from '../../src/contract/job.ts';
 import type { SandboxLevel } from '../../src/contract/result.ts';
+import { readOrEmpty } from '../../src/platform/read-or-empty.ts';
 import { outputOf } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -9,7 +10,7 @@ import { until } from '../support/until.ts';
 export function processesWith(mark: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`).includes(mark))
+    .filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`, 'latin1').includes(mark))
     .map(Number)
     .filter((pid) => pid !== process.pid);
 }
@@ -17,14 +18,6 @@ export function processesWith(mark: string): number[] {
 /** Resident bytes of a process. */
 export function residentBytes(pid: number): number {
   return Number(readOrEmpty(`/proc/${pid}/statm`).split(' ')[1] ?? 0) * 4096;
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
 }
 
 /** Submits a command and waits until its output holds `text`. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, open, opendir, rename, rmdir, unlink } from 'node:fs/promises';
 import { errorCode } from '../../src/platform/error-code.ts';
+import { isRoot } from '../../src/platform/is-root.ts';
 import { insideOf } from './opened-folder.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -87,7 +88,7 @@ async function openFolder(path: string | Buffer): Promise<OpenedFolder | null> {
  * has the rights of its jobs, so nothing is won by one.
  */
 async function makeMine(path: string | Buffer): Promise<void> {
-  if (process.getuid?.() !== 0) await chmod(path, 0o700).catch(unlessGone);
+  if (!isRoot()) await chmod(path, 0o700).catch(unlessGone);
 }
 
 /** Byte by byte, as `latin1`: names need not be UTF-8. */

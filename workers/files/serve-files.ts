@@ -10,6 +10,7 @@ import {
   claimRequest,
   type FileRequest,
   FrameWriter,
+  fileBytes,
   listenAtPlace,
   readFrames,
 } from '../../src/store/file-exchange.ts';
@@ -74,7 +75,7 @@ async function carryOut(
       return writer.write({ head: await folder.list(limits.fileEntriesMax, request) });
     case 'write': {
       const frames = readFrames(redis, { id: request.id, to: 'place' });
-      return writer.write({ head: await folder.writeFile(request.names, bytesOf(frames)) });
+      return writer.write({ head: await folder.writeFile(request.names, fileBytes(frames)) });
     }
     case 'read': {
       const { handle, bytes } = await folder.openFile(request.names);
@@ -102,12 +103,6 @@ async function sendContent(
     await writer.write({ bytes: chunk.subarray(0, bytesRead) });
     sent += bytesRead;
   }
-}
-
-async function* bytesOf(
-  frames: AsyncIterable<{ head: unknown } | { bytes: Buffer }>,
-): AsyncGenerator<Buffer> {
-  for await (const frame of frames) if ('bytes' in frame) yield frame.bytes;
 }
 
 function tooLarge(names: readonly string[]): ProblemError {

@@ -6,6 +6,7 @@ import type { FileEntry } from '../../src/contract/files.ts';
 import { limits } from '../../src/contract/limits.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
 import { errorCode } from '../../src/platform/error-code.ts';
+import { isRoot } from '../../src/platform/is-root.ts';
 import { insideOf } from './opened-folder.ts';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -101,8 +102,8 @@ export class Folder {
   }
 
   /**
-   * What is in it, or in a folder in it, and below; links are named and not followed. At most `max` entries, and no deeper and with no
-   * longer paths than one answer takes: folders in folders are nothing to a job.
+   * What is in it, or in a folder in it, and below; links are named and not followed. At most `max` entries, and no
+   * deeper and with no longer paths than one answer takes: folders in folders are nothing to a job.
    */
   async list(
     max: number,
@@ -211,7 +212,7 @@ export class Folder {
 
   async #give(handle: FileHandle): Promise<void> {
     const { uid, gid } = this.#owner;
-    if (process.getuid?.() === 0) await handle.chown(uid, gid);
+    if (isRoot()) await handle.chown(uid, gid);
   }
 
   #child(name: string): string {

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readOrEmpty } from '../../src/platform/read-or-empty.ts';
 import { isSameProcess } from './process-table.ts';
 import { parseWorkerMark } from './worker-mark.ts';
 
@@ -148,13 +149,5 @@ function removeAbandoned(folder: string): void {
     try {
       rmdirSync(join(folder, name));
     } catch {}
-  }
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readOrEmpty } from '../../src/platform/read-or-empty.ts';
 import type { ProcessRecord } from './process-table.ts';
 import type { ProcessTree } from './process-tree.ts';
 
@@ -21,7 +21,7 @@ export function noteEnded(tree: ProcessTree): NotedTree {
   const note = (members: readonly ProcessRecord[]): void => {
     for (const { pid, startTicks } of members) {
       const key = `${pid}-${startTicks}`;
-      if (!seen.has(key)) seen.set(key, nameOf(pid));
+      if (!seen.has(key)) seen.set(key, readOrEmpty(`/proc/${pid}/comm`).trim());
     }
   };
   return {
@@ -43,11 +43,3 @@ export function noteEnded(tree: ProcessTree): NotedTree {
 }
 
 const programsMax = 16;
-
-function nameOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  } catch {
-    return '';
-  }
-}

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { readOrEmpty } from '../../src/platform/read-or-empty.ts';
 import type { JobUser } from './chain/job-user.ts';
 
 /** A user that, while it is held, no other running job of this machine has. */
@@ -44,13 +45,7 @@ function listenAlone(name: string): Promise<Server | null> {
 
 function hasProcesses(uid: number): boolean {
   const line = new RegExp(`^Uid:.*\\b${uid}\\b`, 'm');
-  return readdirSync('/proc').some((name) => /^\d+$/.test(name) && line.test(statusOf(name)));
-}
-
-function statusOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'latin1');
-  } catch {
-    return '';
-  }
+  return readdirSync('/proc').some(
+    (name) => /^\d+$/.test(name) && line.test(readOrEmpty(`/proc/${name}/status`, 'latin1')),
+  );
 }

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readOrEmpty } from '../../src/platform/read-or-empty.ts';
 
 /** One process as Linux shows it in `/proc/<pid>/stat` (proc_pid_stat(5)). */
 export interface ProcessRecord {
@@ -24,7 +25,8 @@ export function readProcessTable(): ProcessRecord[] {
 
 /** The process with this pid, or undefined when there is none or it only waits to be reaped. */
 export function readProcess(pid: number): ProcessRecord | undefined {
-  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  // It may vanish between any two reads.
+  const stat = readOrEmpty(`/proc/${pid}/stat`, 'latin1');
   // The program's name stands in brackets and may hold anything, brackets and spaces too.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, parent, group, session, , foregroundGroup, flags] = fields;
@@ -78,13 +80,4 @@ function processIds(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^[0-9]+$/.test(name))
     .map(Number);
-}
-
-/** A process may vanish between any two reads: its files then read as empty. */
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { Gate } from '../../../src/api/fan-out/gate.ts';
 import { followJob } from '../../../src/client/feed.ts';
 import type { Client } from '../../../src/client/http.ts';
 import type { CommandSubmission } from '../../../src/contract/job.ts';
+import { bytesOf } from '../../../src/platform/text-or-base64.ts';
 import { Random } from '../../faults/random.ts';
 import type { Scenario } from '../../faults/scenario.ts';
 import { digestOf, type Written, writer } from '../written-bytes.ts';
@@ -17,6 +19,7 @@ export const exactBytes: Scenario = {
   async run({ seed, repeats, full, stage, progress }) {
     const cluster = await stage.cluster({ apis: 1, workers: 1, environment: { LLMMIXER_SANDBOX: 'auto' } });
     const random = new Random(seed);
+    const gate = new Gate(4);
     const newSeed = () => Math.floor(random.next() * 2 ** 32);
     let [outputs, bytes] = [0, 0];
     for (let repeat = 1; repeat <= repeats; repeat += 1) {
@@ -26,7 +29,7 @@ export const exactBytes: Scenario = {
         ),
         () => expectEmoji(cluster.client, interactive),
       ]);
-      const lengths = await inParallel(tasks, 4);
+      const lengths = await Promise.all(tasks.map(async (task) => (await gate.run(task)) ?? 0));
       outputs += lengths.length;
       bytes += lengths.reduce((sum, length) => sum + length, 0);
       progress(`${repeat}/${repeats}`);
@@ -82,23 +85,13 @@ async function heard(client: Client, submission: CommandSubmission) {
     if (event.type === 'job.ended' && event.data.status !== 'succeeded')
       throw new Error(`Job ${id} ended as ${event.data.status}: ${event.data.error?.detail}`);
     if (event.type !== 'output.delta') continue;
-    const { text, base64, offset } = event.data;
+    const { text, offset } = event.data;
     if (offset !== bytes)
       throw new Error(`A piece of job ${id} begins at ${offset}, and ${bytes} came before.`);
-    const piece = text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text);
+    const piece = bytesOf(event.data);
     isText &&= text !== undefined;
     hash.update(piece);
     bytes += piece.length;
   }
   return { id, digest: hash.digest('hex'), bytes, isText };
-}
-
-async function inParallel<T>(tasks: readonly (() => Promise<T>)[], atOnce: number): Promise<T[]> {
-  const results: T[] = [];
-  const queue = [...tasks];
-  const work = async () => {
-    for (let task = queue.shift(); task !== undefined; task = queue.shift()) results.push(await task());
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
-  return results;
 }

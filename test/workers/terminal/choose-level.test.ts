@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/platform/config.ts';
 import { chooseLevel } from '../../../workers/terminal/chain/choose-level.ts';
 import { workerMark } from '../../../workers/terminal/worker-mark.ts';
-import { jobLimits } from './isolation-room.ts';
+import { plainConfig } from '../../support/config.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -14,8 +14,8 @@ function choose(sandbox: Config['sandbox'], bubblewrap: { path: string } | { fau
       sandbox,
       network: true,
       readOnlyPaths: [tmpdir()],
-      jobUids: { first: 61_184, last: 65_519 },
-      jobLimits,
+      jobUids: plainConfig.jobUids,
+      jobLimits: plainConfig.jobLimits,
     },
     hidden: [],
     mark: workerMark(),

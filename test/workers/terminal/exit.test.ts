@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Gate } from '../../../src/api/fan-out/gate.ts';
 import { ProblemError } from '../../../src/contract/problem.ts';
 import { readProgramFormat } from '../../../workers/terminal/program-format.ts';
 import { freshFolder, run, start, ways } from './run-in-room.ts';
@@ -17,11 +18,8 @@ const deadlySignals = Object.keys(constants.signals).filter(
 
 /** Eight at a time. */
 async function inParallel<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
-  const waiting = [...items];
-  const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await action(next);
-  };
-  await Promise.all(Array.from({ length: 8 }, work));
+  const gate = new Gate(8);
+  await Promise.all(items.map((item) => gate.run(() => action(item))));
 }
 
 describe.each(ways)('A command run by $way', ({ way, tools }) => {

@@ -13,15 +13,9 @@ import {
   type JobIsolation,
 } from '../../../workers/terminal/chain/isolation.ts';
 import { workerMark } from '../../../workers/terminal/worker-mark.ts';
+import { plainConfig } from '../../support/config.ts';
 
-export const jobLimits = {
-  processes: 1024,
-  openFiles: 4096,
-  fileBytes: 2 ** 33,
-  cpuSeconds: 86_400,
-  memoryBytes: 2 ** 33,
-};
-const jobUids = { first: 61_184, last: 65_519 };
+const { jobLimits, jobUids } = plainConfig;
 
 /** Of a machine that has nothing to shut commands in with. */
 export function isolationAtLevelNone(): Isolation {

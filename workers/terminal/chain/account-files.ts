@@ -1,5 +1,6 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readOrEmpty } from '../../../src/platform/read-or-empty.ts';
 import type { JobUser } from './job-user.ts';
 
 /** What stands in the place of `/etc/passwd` and `/etc/group` in one sandbox. */
@@ -32,12 +33,4 @@ export function writeAccountFiles({ uid, gid }: JobUser, workspace: string): Acc
     writeFileSync(files[name], readOrEmpty(`/etc/${name}`) + lines[name], { flag: 'wx', mode: 0o644 });
   }
   return { ...files, remove };
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }

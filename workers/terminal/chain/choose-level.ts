@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { SandboxLevel } from '../../../src/contract/result.ts';
 import type { Config } from '../../../src/platform/config.ts';
+import { isRoot } from '../../../src/platform/is-root.ts';
 import { exitCodes, StartError } from '../../../src/platform/start-error.ts';
 import { type ControlGroups, findControlGroups } from '../cgroup.ts';
 import { createIsolation, type Isolation } from './isolation.ts';
@@ -77,10 +78,6 @@ function missing({ bash, perl, setpriv, prlimit }: ChainPrograms): string | null
     path ? [] : [name],
   );
   return absent.length === 0 ? null : `${absent.join(' and ')} not found.`;
-}
-
-function isRoot(): boolean {
-  return process.getuid?.() === 0;
 }
 
 function notRoot(): string | null {
