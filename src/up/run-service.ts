@@ -3,6 +3,7 @@ import { ensureApiKey } from '../platform/api-key.ts';
 import type { Config } from '../platform/config.ts';
 import type { Environment } from '../platform/environment.ts';
 import { errorCode } from '../platform/error-code.ts';
+import { keepYoungMemorySmall } from '../platform/keep-young-memory-small.ts';
 import type { Places } from '../platform/places.ts';
 import { exitCodes, StartError } from '../platform/start-error.ts';
 import type { ReadyMessage } from './child-message.ts';
@@ -52,6 +53,7 @@ async function serve(
 ): Promise<{ message: ReadyMessage; closed: Promise<void> }> {
   const { name, config } = options;
   if (name === 'worker') {
+    keepYoungMemorySmall();
     const { serveWorker } = await import('../../workers/serve.ts');
     const { ready, closed } = await serveWorker({ ...options, ...found });
     return { message: { type: 'worker', ready }, closed };
