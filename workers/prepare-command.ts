@@ -43,8 +43,8 @@ export async function prepareCommand(
     });
     const isolation = shutIn(services, attempt, { spec, user, ...folders });
     release = async () => {
-      await isolation.release();
       if (user !== null) closeWorkspace(folders.workspace);
+      await isolation.release();
       user?.release();
     };
     if (spec.files !== undefined) await writeFiles(services, attempt.job.id, folders.workspace);
@@ -59,7 +59,7 @@ export async function prepareCommand(
 
 function shutIn(
   { isolation }: WorkerServices,
-  { job, identity }: Attempt,
+  { job }: Attempt,
   {
     spec: { network, readOnlyPaths, limits },
     ...places
@@ -68,7 +68,6 @@ function shutIn(
   return isolation.shutIn({
     ...places,
     job: job.id,
-    run: identity.token,
     ...(network === undefined ? {} : { network }),
     ...(readOnlyPaths === undefined ? {} : { readOnlyPaths }),
     ...(limits === undefined ? {} : { limits }),

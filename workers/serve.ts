@@ -92,6 +92,7 @@ export async function serveWorker(
       await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     await drain(services, consumer, config.drainMs);
     await services.screens.close();
+    await isolation.close();
     clearInterval(reaping);
     stopFiles();
     stopSweeping();

@@ -219,6 +219,13 @@ export const limits = {
   sandboxFetchMsMax: 30 * SECOND_MS,
   /** Each of the temporary folders of a sandbox, which are kept in memory. */
   sandboxTemporaryBytes: 1024 * MIB,
+  /** What the next command needs is made ahead when none has begun for so long after a start, or after an end. */
+  sparesAfterStartMs: 200,
+  sparesAfterEndMs: 5,
+  /** A user for the next command is kept only where there are as many. */
+  jobUsersToSpare: 256,
+  /** A sandbox whose command has ended is given so long to end by itself before its processes are looked for. */
+  namespaceEndMs: 50,
   /** One try of a launch chain at the start. */
   sandboxProbeMs: 20 * SECOND_MS,
   /** Steps of a stop: interrupt, hang up (a terminal), terminate, kill. The second falls into the first's grace. */

@@ -20,6 +20,8 @@ interface ControlGroupPlace {
 export interface JobGroup {
   /** Whoever writes its pid into each of these is in them, with all it starts. */
   joinFiles: string[];
+  /** Bounds what all that are in them use together. */
+  limit(bounds: { memoryBytes: number; processes: number }): void;
   /** Whether the kernel killed a process of the job for want of memory. */
   ranOutOfMemory(): boolean;
   /** To be called when no process of the job is left. Never throws. */
@@ -35,27 +37,26 @@ export function findControlGroups(mark: string): ControlGroups {
 
 /**
  * @param name unique among the jobs that run.
- * @returns the groups that could be made; none of a controller that this machine has not.
+ * @returns the groups that could be made, without limits yet; none of a controller that this machine has not.
  */
-export function createJobGroup(
-  groups: ControlGroups,
-  { name, memoryBytes, processes }: { name: string; memoryBytes: number; processes: number },
-): JobGroup {
+export function makeJobGroup(groups: ControlGroups, name: string): JobGroup {
   const memory = groups.memory && makeGroup(groups.memory, name);
   const pids = groups.processes && makeGroup(groups.processes, name);
-  if (groups.memory?.version === 1 && memory) {
-    set(memory, 'memory.limit_in_bytes', memoryBytes);
-    // Where swap is counted, it must not be a way around.
-    set(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
-  } else if (memory) {
-    set(memory, 'memory.max', memoryBytes);
-    set(memory, 'memory.swap.max', 0);
-    set(memory, 'memory.oom.group', 0);
-  }
-  if (pids) set(pids, 'pids.max', processes);
   const folders = [...new Set([memory, pids].filter((it) => it !== null))];
   return {
     joinFiles: folders.map((folder) => join(folder, 'cgroup.procs')),
+    limit: ({ memoryBytes, processes }) => {
+      if (memory && groups.memory?.version === 1) {
+        set(memory, 'memory.limit_in_bytes', memoryBytes);
+        // Where swap is counted, it must not be a way around.
+        set(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
+      } else if (memory) {
+        set(memory, 'memory.max', memoryBytes);
+        set(memory, 'memory.swap.max', 0);
+        set(memory, 'memory.oom.group', 0);
+      }
+      if (pids) set(pids, 'pids.max', processes);
+    },
     ranOutOfMemory: () => memory !== null && killsIn(memory) > 0,
     remove: async () => {
       for (const folder of folders) await removeGroup(folder);

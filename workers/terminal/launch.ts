@@ -99,7 +99,7 @@ const noDevice = 'No further pseudo-terminal could be opened.';
 
 function prepare(request: LaunchRequest, log: TerminalLog): PreparedCommand {
   const { cwd, env, cols, rows } = request;
-  const user = request.chain?.user ?? null;
+  const user = request.chain?.rights.user ?? null;
   checkFolder(cwd, user);
   const path = env.PATH ?? '';
   const [name = '', ...args] = 'argv' in request.command ? request.command.argv : shellArguments(request);
@@ -128,7 +128,7 @@ function prepare(request: LaunchRequest, log: TerminalLog): PreparedCommand {
 function shellArguments({ command, cwd, env, chain }: LaunchRequest): string[] {
   const line = 'shell' in command ? command.shell : '';
   try {
-    findProgram('bash', { path: env.PATH ?? '', cwd, user: chain?.user ?? null });
+    findProgram('bash', { path: env.PATH ?? '', cwd, user: chain?.rights.user ?? null });
     return ['bash', '-c', line];
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;

@@ -23,6 +23,8 @@ export interface ProcessTree {
   signalForeground(signal: NodeJS.Signals): void;
   /** Kills the one process with which everything in the job's pid namespace ends; absent where it has none. */
   readonly killGuard?: () => void;
+  /** Settles when the kernel has said that no process of the job is left; absent where it never would. */
+  readonly namespaceEnd?: Promise<void>;
 }
 
 export interface TreeRoot {
@@ -38,6 +40,8 @@ export interface TreeRoot {
   watchers?: readonly number[];
   /** The process whose death ends all others: the guard of a pid namespace. */
   guard?: number;
+  /** Settles when that namespace has ended. */
+  namespaceEnd?: Promise<void>;
 }
 
 /**
@@ -51,7 +55,9 @@ export function createProcessTree(root: TreeRoot): ProcessTree {
   const startTicks = first?.startTicks ?? 0;
   const survey = () => surveyTree(root, startTicks);
   const guard = root.guard === undefined ? undefined : readProcess(root.guard);
+  const { namespaceEnd } = root;
   return {
+    ...(namespaceEnd && { namespaceEnd }),
     ...(guard && { killGuard: () => void signalProcess(guard, 'SIGKILL') }),
     survey,
     signalAll: (members, signal) => members.forEach((member) => void signalProcess(member, signal)),

@@ -15,8 +15,8 @@ export interface PtyDevice {
   masterFd: number;
   /** The command's end, non-blocking, held open so that the terminal outlives the command. */
   slaveFd: number;
-  /** Opens the command's end once more, blocking and for nobody's session; for `user` alone where one is named. */
-  openForCommand(user: { uid: number } | null): number;
+  /** Lets `user` alone open the command's end. */
+  giveTo(user: { uid: number }): void;
   resize(cols: number, rows: number): void;
   close(): void;
 }
@@ -56,10 +56,7 @@ export function openPtyDevice(open: OpenPty, size: { cols: number; rows: number 
     reader,
     masterFd: terminal.masterFd,
     slaveFd: heldFd,
-    openForCommand: (user) => {
-      if (user !== null) chownSync(path, user.uid, fstatSync(heldFd).gid);
-      return openSync(path, constants.O_RDWR | constants.O_NOCTTY);
-    },
+    giveTo: ({ uid }) => chownSync(path, uid, fstatSync(heldFd).gid),
     resize: (cols, rows) => {
       if (!closed) terminal.resize(cols, rows);
     },

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { closeSync } from 'node:fs';
 import { createInputWriter } from './input-writer.ts';
 import type { PreparedCommand } from './launch.ts';
 import { createMarkedOutput } from './marked-output.ts';
@@ -51,21 +50,14 @@ export async function runInPty(
   });
 }
 
-/** A chain is given the terminal open, so that none of its own programs takes it, and its command does. */
 async function startOnDevice(
   command: PreparedCommand,
   { device, bash }: { device: PtyDevice; bash: string },
 ): Promise<StartedCommand> {
+  const user = command.chain?.rights.user ?? null;
+  if (user !== null) device.giveTo(user);
   const stdio = ['ignore', 'ignore', 'ignore'] as const;
-  if (command.chain === null) {
-    return startCommand(command, { stdio, bash, terminal: device.path, mode: 'session' });
-  }
-  const fd = device.openForCommand(command.chain.user);
-  try {
-    return await startCommand(command, { stdio, bash, terminalFd: fd, mode: 'session' });
-  } finally {
-    closeSync(fd);
-  }
+  return startCommand(command, { stdio, bash, terminal: device.path, mode: 'session' });
 }
 
 /** Someone typed Ctrl-S and the command ended before a Ctrl-Q: a terminal without flow control goes on. */

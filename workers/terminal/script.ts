@@ -6,7 +6,7 @@ import { limits } from '../../src/contract/limits.ts';
 import { ProblemError } from '../../src/contract/problem.ts';
 import { enterChain } from './chain/enter.ts';
 import { isChainFailure } from './chain/reports.ts';
-import { chainProblem, findProcesses } from './chain/spawn-chain.ts';
+import { chainProblem, findProcesses } from './chain/start-chain.ts';
 import { openPipes, type PipesWithInput } from './fifo.ts';
 import { withFirstHop } from './first-hop.ts';
 import type { PreparedCommand } from './launch.ts';
@@ -86,7 +86,7 @@ async function startUnder(
       session: under.watcherPid,
       marks: command.marks,
       watchers: [under.scriptPid, under.watcherPid, ...found.watchers],
-      ...(command.chain?.hasNamespace ? { guard: start.commandPid } : {}),
+      ...(command.chain?.sandbox ? { guard: start.commandPid } : {}),
     }),
     queue: under.queue,
     finishOutput: () => under.output.finish(),
@@ -236,7 +236,7 @@ function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
   };
   for (const [variable, value] of Object.entries(env)) {
     handed[`LLMMIXER_WATCH_ENV_${variable}`] = value;
-    if (/^LLMMIXER_(?!ENV_)/.test(variable)) handed[variable] = value;
+    if (variable.startsWith('LLMMIXER_')) handed[variable] = value;
   }
   [name, ...args].forEach((argument, index) => {
     handed[`LLMMIXER_WATCH_ARG_${index}`] = argument;
@@ -254,10 +254,10 @@ function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
 }
 
 /** What the watcher is to start: the command, or the chain that ends in it. */
-function startOf({ program, env, chain }: PreparedCommand) {
+function startOf({ program, cwd, env, chain }: PreparedCommand) {
   if (chain === null) return { ...program, env, variables: {} };
-  const start = enterChain(chain, { ...program, env, mode: 'group' });
-  return { name: 'bash', ...start, variables: { LLMMIXER_WATCH_CHAIN: '1' } };
+  const start = enterChain(chain, { ...program, cwd, env, mode: 'group' });
+  return { name: 'perl', ...start, variables: { LLMMIXER_WATCH_CHAIN: '1' } };
 }
 
 function quote(word: string): string {

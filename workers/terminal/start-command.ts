@@ -1,20 +1,18 @@
-import { spawnChain } from './chain/spawn-chain.ts';
+import { startChain } from './chain/start-chain.ts';
 import type { ChainMode } from './chain/waiter.ts';
 import { withFirstHop } from './first-hop.ts';
 import type { PreparedCommand } from './launch.ts';
-import { createProcessTree, type ProcessTree } from './process-tree.ts';
+import { createProcessTree } from './process-tree.ts';
 import type { CommandParts } from './running-command.ts';
 import { type SpawnOptions, spawnCommand } from './spawn-command.ts';
-import { killUntilNone } from './terminate.ts';
+import { hasEnded, killUntilNone } from './terminate.ts';
 
 export interface StartOptions {
   stdio: SpawnOptions['stdio'];
   /** Absent where there is no bash: then there is no pseudo-terminal either whose descriptors it would close. */
   bash: string | undefined;
-  /** Path of the terminal that the command takes for itself, where it has no chain. */
+  /** Path of the terminal that the command takes for itself, in place of `stdio`. */
   terminal?: string;
-  /** The same terminal opened, where it has one. */
-  terminalFd?: number;
   mode: ChainMode;
 }
 
@@ -42,24 +40,35 @@ export async function startCommand(command: PreparedCommand, options: StartOptio
 
 async function startInChain(
   { program, cwd, env, marks, chain }: PreparedCommand & { chain: NonNullable<PreparedCommand['chain']> },
-  { stdio, terminalFd, mode }: StartOptions,
+  { stdio, terminal, mode }: StartOptions,
 ): Promise<StartedCommand> {
-  const { pid, commandPid, watchers, exited, usage } = await spawnChain(chain, {
+  const [input, output, errors] = stdio.map((it) => terminal ?? pathOf(it));
+  const started = await startChain(chain, {
     ...program,
     cwd,
     env,
-    stdio,
+    streams: [input ?? nothing, output ?? nothing, errors ?? nothing],
     mode,
-    ...(terminalFd === undefined ? {} : { terminalFd }),
   });
+  const { pid, commandPid, watchers, exited, usage, namespaceEnd } = started;
   const tree = createProcessTree({
     pid,
     marks,
     watchers,
     ...(commandPid === undefined ? {} : { command: commandPid, session: commandPid }),
-    ...(chain.hasNamespace ? { guard: pid } : {}),
+    ...(chain.sandbox === null ? {} : { guard: pid }),
+    ...(namespaceEnd === undefined ? {} : { namespaceEnd }),
   });
-  const everything: ProcessTree = createProcessTree({ pid, marks });
-  const endChain = async () => void (await killUntilNone(everything));
+  const everything = createProcessTree({ pid, marks });
+  const endChain = async () => {
+    if (!(await hasEnded(tree))) await killUntilNone(everything);
+  };
   return { pid: commandPid ?? pid, exited, usage, tree, endChain };
+}
+
+const nothing = '/dev/null';
+
+/** Of one of this process's descriptors, for others to open. */
+function pathOf(stdio: number | 'ignore'): string {
+  return stdio === 'ignore' ? nothing : `/proc/${process.pid}/fd/${stdio}`;
 }

@@ -26,6 +26,7 @@ export function createEnding(
   let timer: NodeJS.Timeout | undefined;
   let killing: Promise<void> | undefined;
   let commandEnded = false;
+  let nothingIsLeft = false;
   const { promise: gaveUp, resolve: giveUp } = Promise.withResolvers<void>();
 
   const kill = (): Promise<void> => {
@@ -52,6 +53,7 @@ export function createEnding(
   return {
     gaveUp,
     terminate: (options) => {
+      if (nothingIsLeft) return;
       if (options.kill) {
         void kill();
       } else if (state === 'quiet' && !commandEnded) {
@@ -64,12 +66,14 @@ export function createEnding(
     endRest: async () => {
       commandEnded = true;
       clearTimeout(timer);
-      if (killing === undefined && (await isEmpty(tree))) return;
+      nothingIsLeft = killing === undefined && ((await hasEnded(tree)) || (await isEmpty(tree)));
+      if (nothingIsLeft) return;
       if (killing === undefined) await askAndWait(tree);
       // A kill that began for the command itself may have found everything gone before this was forked.
       await killing;
       killing = undefined;
       await kill();
+      nothingIsLeft = true;
     },
   };
 }
@@ -106,6 +110,16 @@ async function askAndWait(tree: ProcessTree): Promise<void> {
   askToEnd(tree, 'SIGTERM');
   const deadline = Date.now() + limits.leftoverGraceMs;
   while (Date.now() < deadline && !(await isEmpty(tree))) await sleep(10);
+}
+
+/**
+ * Whether a namespace ends with its command, as it does where the command leaves nothing behind: to look for processes
+ * takes longer, and is less sure.
+ */
+export async function hasEnded({ namespaceEnd }: Pick<ProcessTree, 'namespaceEnd'>): Promise<boolean> {
+  if (namespaceEnd === undefined) return false;
+  const ended = namespaceEnd.then(() => true);
+  return Promise.race([ended, sleep(limits.namespaceEndMs, false, { ref: false })]);
 }
 
 /** Looks again, three times at most, while some process was in the middle of an exec. */

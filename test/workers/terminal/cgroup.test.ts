@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type ControlGroups,
-  createJobGroup,
   findControlGroups,
   groupName,
   type JobGroup,
+  makeJobGroup,
 } from '../../../workers/terminal/cgroup.ts';
 import { workerMark } from '../../../workers/terminal/worker-mark.ts';
 
@@ -31,7 +31,8 @@ async function runIn(group: JobGroup, shell: string) {
 }
 
 function make(own: ControlGroups, limits: { memoryBytes: number; processes: number }): JobGroup {
-  const group = createJobGroup(own, { name: groupName(mark, `test-${Math.random()}`), ...limits });
+  const group = makeJobGroup(own, groupName(mark, `test-${Math.random()}`));
+  group.limit(limits);
   onTestFinished(() => group.remove());
   return group;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -5,6 +6,9 @@ import type { Isolation } from '../../../workers/terminal/chain/isolation.ts';
 import type { LaunchRequest } from '../../../workers/terminal/terminal.ts';
 import { isolationsHere, shutIn } from './isolation-room.ts';
 import { finish, follow, run as runInRoom, start as startInRoom, until, ways } from './run-in-room.ts';
+
+/** A group that no command may have. */
+if (process.getuid?.() === 0) process.setgroups?.([0, 4242]);
 
 const levels = await isolationsHere();
 
@@ -79,6 +83,20 @@ describe.each([...levels])('At level %s', (level, isolation) => {
       );
     });
   });
+
+  it.each(ways)(
+    'arguments and variables of any size arrive over $way, or are refused by name',
+    async (way) => {
+      const env = Object.fromEntries(
+        Array.from({ length: 200 }, (_, index) => [`V${index}`, `${index}\n${'ü'.repeat(2000)}`]),
+      );
+      const sum = 'printf "%s|" "$V0" "$V199" | sha256sum; printf %s "$V7" | wc -c';
+      const { text } = await run(isolation, sum, { way, env: { PATH: '/usr/bin:/bin', ...env } });
+      const digest = createHash('sha256').update(`${env.V0}|${env.V199}|`).digest('hex');
+      expect(text.replaceAll('\r', '')).toBe(`${digest}  -\n4002\n`);
+      await expect(run(isolation, `: ${'x'.repeat(200_000)}`, { way })).rejects.toThrow(/E2BIG|too large/);
+    },
+  );
 
   it('a command is another user, without groups or a way to more rights', async () => {
     const { text } = await run(isolation, 'id -u; id -G; grep NoNewPrivs /proc/self/status; cat /etc/shadow');
@@ -187,7 +205,7 @@ describe.runIf(levels.has('sandbox'))('In a sandbox', () => {
   const sandbox = levels.get('sandbox') as Isolation;
 
   it('kill -9 -1 ends the job alone', async () => {
-    const ended = await run(sandbox, 'sleep 300 & kill -9 -1; wait; jobs -p; echo alone');
+    const ended = await run(sandbox, 'exec 2>&1; sleep 300 & kill -9 -1; wait; jobs -p; echo alone');
     expect(ended).toMatchObject({ exitCode: 0, signal: null });
     expect(ended.text).toMatch(/alone\n$/);
   });

@@ -19,10 +19,10 @@ const { jobLimits, jobUids } = plainConfig;
 
 /** Of a machine that has nothing to shut commands in with. */
 export function isolationAtLevelNone(): Isolation {
-  const absent = undefined;
   return createIsolation({
     level: 'none',
-    programs: { bash: absent, perl: absent, setpriv: absent, prlimit: absent, bubblewrap: absent },
+    tools: null,
+    bubblewrap: null,
     isRoot: false,
     groups: { memory: null, processes: null },
     mark: 'test',
@@ -60,8 +60,7 @@ export async function shutIn(
   const cwd = realpathSync(mkdtempSync(join(tmpdir(), 'isolation-room-')));
   const user = await isolation.holdUser();
   if (user !== null) chownSync(cwd, user.uid, user.gid);
-  const run = `${process.pid}-${Math.random().toString(36).slice(2)}`;
-  const found = isolation.shutIn({ user, job: 'job_test', run, workspace: cwd, cwd, ...options });
+  const found = isolation.shutIn({ user, job: 'job_test', workspace: cwd, cwd, ...options });
   onTestFinished(async () => {
     await found.release();
     user?.release();

@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readOrEmpty } from '../../../src/platform/read-or-empty.ts';
 import type { JobUser } from './job-user.ts';
@@ -8,7 +9,7 @@ export interface AccountFiles {
   passwd: string;
   group: string;
   /** Never throws. */
-  remove(): void;
+  remove(): Promise<void>;
 }
 
 /**
@@ -25,8 +26,9 @@ export function writeAccountFiles({ uid, gid }: JobUser, workspace: string): Acc
     passwd: `job:x:${uid}:${gid}:job:${workspace}:/bin/sh\n`,
     group: `job:x:${gid}:\n`,
   };
-  const remove = () => {
-    for (const file of Object.values(files)) rmSync(file, { force: true });
+  /** The kernel takes some milliseconds for a file that a sandbox has shown. */
+  const remove = async () => {
+    await Promise.all(Object.values(files).map((file) => rm(file, { force: true }).catch(() => {})));
   };
   for (const name of ['passwd', 'group'] as const) {
     rmSync(files[name], { force: true });

@@ -3,9 +3,10 @@ import type { SandboxLevel } from '../../../src/contract/result.ts';
 import type { Config } from '../../../src/platform/config.ts';
 import { isRoot } from '../../../src/platform/is-root.ts';
 import { exitCodes, StartError } from '../../../src/platform/start-error.ts';
-import { type ControlGroups, findControlGroups } from '../cgroup.ts';
-import { createIsolation, type Isolation } from './isolation.ts';
-import type { ChainPrograms } from './links.ts';
+import { findControlGroups } from '../cgroup.ts';
+import type { ChainTools } from './enter.ts';
+import { createIsolation, type Isolation, type IsolationOptions } from './isolation.ts';
+import { systemCalls } from './system-calls.ts';
 import { tryChain } from './try-chain.ts';
 
 export interface ChooseLevelOptions {
@@ -31,53 +32,43 @@ export interface ChosenIsolation {
 export async function chooseLevel(options: ChooseLevelOptions): Promise<ChosenIsolation> {
   const { config, mark } = options;
   const groups = findControlGroups(mark);
-  const programs = findPrograms();
+  const { tools, fault: toolFault } = findTools();
+  const found = { tools, groups };
   const reasons: string[] = [];
   if (config.sandbox === 'auto' || config.sandbox === 'required') {
-    const found = await options.findBubblewrap();
-    const withSandbox = { ...programs, bubblewrap: found.path };
-    const isolation = build('sandbox', options, { programs: withSandbox, groups });
-    const fault = found.fault ?? missing(withSandbox) ?? (await tryChain(isolation));
+    const bubblewrap = await options.findBubblewrap();
+    const isolation = build('sandbox', options, { ...found, bubblewrap: bubblewrap.path ?? null });
+    const fault = bubblewrap.fault ?? toolFault ?? (await tryChain(isolation));
     if (fault === null) return { isolation, note: undefined };
     if (config.sandbox === 'required') throw sandboxRequired(fault);
     reasons.push(`No sandbox: ${fault}`);
   }
   if (config.sandbox !== 'none') {
-    const isolation = build('user', options, { programs, groups });
-    const fault = notRoot() ?? missing(programs) ?? (await tryChain(isolation));
+    const isolation = build('user', options, { ...found, bubblewrap: null });
+    const fault = notRoot() ?? toolFault ?? (await tryChain(isolation));
     if (fault === null) return { isolation, note: reasons.join(' ') || undefined };
     reasons.push(`No user of their own: ${fault}`);
   }
   const note =
     reasons.length === 0 ? undefined : `${reasons.join(' ')} Commands have the rights of the service.`;
-  return { isolation: build('none', options, { programs, groups }), note };
+  return { isolation: build('none', options, { ...found, bubblewrap: null }), note };
 }
 
 function build(
   level: SandboxLevel,
   { config, hidden, mark }: ChooseLevelOptions,
-  found: { programs: ChainPrograms; groups: ControlGroups },
+  found: Pick<IsolationOptions, 'tools' | 'groups' | 'bubblewrap'>,
 ): Isolation {
   return createIsolation({ level, isRoot: isRoot(), mark, config: { ...config, hidden }, ...found });
 }
 
-function findPrograms(): ChainPrograms {
-  const find = (name: string) =>
-    ['/bin', '/usr/bin', '/usr/local/bin'].map((it) => `${it}/${name}`).find(existsSync);
-  return {
-    bash: find('bash'),
-    perl: find('perl'),
-    setpriv: find('setpriv'),
-    prlimit: find('prlimit'),
-    bubblewrap: undefined,
-  };
-}
-
-function missing({ bash, perl, setpriv, prlimit }: ChainPrograms): string | null {
-  const absent = Object.entries({ bash, perl, setpriv, prlimit }).flatMap(([name, path]) =>
-    path ? [] : [name],
-  );
-  return absent.length === 0 ? null : `${absent.join(' and ')} not found.`;
+/** What bounds commands and waits for them. */
+function findTools(): { tools: ChainTools; fault: null } | { tools: null; fault: string } {
+  const perl = ['/bin', '/usr/bin', '/usr/local/bin'].map((it) => `${it}/perl`).find(existsSync);
+  if (perl === undefined) return { tools: null, fault: 'perl was not found.' };
+  if (systemCalls === undefined || !existsSync('/proc/self/fd'))
+    return { tools: null, fault: `what shuts commands in needs Linux on x64 or arm64, and /proc.` };
+  return { tools: { perl, calls: systemCalls }, fault: null };
 }
 
 function notRoot(): string | null {

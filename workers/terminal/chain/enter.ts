@@ -1,47 +1,26 @@
+import type { ChainHead } from './chain-head.ts';
+import { headProgram } from './head-program.ts';
+import type { Rights } from './rights.ts';
+import type { SystemCalls } from './system-calls.ts';
 import { type ChainMode, waiterArguments } from './waiter.ts';
 
-/**
- * What runs first between the worker and a chain: it closes every descriptor above 4, joins the job's control
- * groups while it may, and becomes the chain.
- *
- * Problem: node-pty's descriptors are inherited by every later child, so jobs could type into each other's
- * terminals, and a terminal that is held by another job's chain never hangs up. Only bash closes descriptors
- * of two digits.
- * Warning: a bash that finds a terminal at its input opens it and so makes it its own, and then no command can; so
- * a terminal comes as descriptor 4 and is moved to its place here.
- * The job's variables are named apart until the command starts, so none of them means anything here.
- */
-const script = `
-for LLMMIXER_HOP in /proc/self/fd/* /dev/fd/*; do
-  LLMMIXER_HOP=\${LLMMIXER_HOP##*/}
-  case $LLMMIXER_HOP in 0|1|2|3|4|*[!0-9]*) ;; *) eval "exec $LLMMIXER_HOP>&-" ;; esac
-done
-if [ -e /proc/self/fd/4 ]; then exec 0<&4 1>&4 2>&4 4>&-; fi
-while [ "$1" != -- ]; do
-  printf %s $$ > "$1" || { printf 'failed group\\n' >&3; exit 126; }
-  shift
-done
-shift
-shopt -s execfail
-exec -- "$@"
-printf 'failed chain\\n' >&3
-exit 126
-`;
-
-/** The programs of a chain, and what each is told; made by an isolation for one job. */
+/** What a chain is made of; made by an isolation for one job. */
 export interface Chain {
-  /** Path of bash. */
-  bash: string;
-  /** Path of perl. */
-  perl: string;
+  tools: ChainTools;
   /** Files that take the pid of who joins a control group. */
   joinFiles: readonly string[];
-  /** Programs with their arguments that each start the next, in order, up to the waiter; may be empty. */
-  links: readonly (readonly string[])[];
-  /** Whose rights the command has; null: the worker's own. */
-  user: { uid: number; gid: number } | null;
-  /** Whether the chain ends in a pid namespace, of which the waiter is process 1 and the first link's process the guard. */
-  hasNamespace: boolean;
+  /** A process that has joined them and waits to become the chain; the first may have been ready for long. */
+  takeHead(): ChainHead;
+  rights: Rights;
+  /** The program that makes a sandbox, with its arguments; null: there is none. */
+  sandbox: readonly string[] | null;
+}
+
+/** What runs the programs of a chain. */
+export interface ChainTools {
+  /** Path of perl. */
+  perl: string;
+  calls: SystemCalls;
 }
 
 export interface EnterOptions {
@@ -50,23 +29,52 @@ export interface EnterOptions {
   file: string;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
+  cwd: string;
+  /** Paths of what it opens as 0, 1 and 2; the same for 0 and 1: a terminal, for all three. null: what is open already. */
+  streams: readonly [string, string, string] | null;
 }
 
-/** What to spawn, with a pipe as descriptor 3, so that the command runs at the end of the chain. */
+/** What the first process of a chain is told, so that the command runs at its end. */
+export function ordersOf(
+  { tools: { perl, calls }, rights, sandbox }: Chain,
+  { env, cwd, streams, ...command }: EnterOptions,
+): string[] {
+  const { user, onlyLess } = rights;
+  const bounds = rights.bounds.map(({ resource, soft, hard }) => `${resource} ${soft} ${hard}`);
+  const variables = Object.entries(chainEnvironment(env)).map(([name, value]) => `${name}=${value}`);
+  return [
+    ...[cwd, ...(streams ?? ['', '', ''])],
+    ...[user === null ? '' : `${user.uid} ${user.gid}`, onlyLess ? '1' : ''],
+    ...[String(bounds.length), ...bounds],
+    ...[String(variables.length), ...variables],
+    ...[...(sandbox ?? []), perl, ...waiterArguments(calls, command)],
+  ];
+}
+
+/** What to spawn, with its descriptors in place and a pipe as descriptor 3, so that the command runs at the end of the chain. */
 export function enterChain(
-  { bash, perl, joinFiles, links }: Chain,
-  { env, ...command }: EnterOptions,
+  chain: Chain,
+  options: Omit<EnterOptions, 'streams'>,
 ): { file: string; args: string[]; env: Record<string, string> } {
-  const chain = [...links.flat(), perl, ...waiterArguments(command)];
+  const orders = ordersOf(chain, { ...options, streams: null });
+  const args = [...headArguments(chain.tools, chain.joinFiles), '--', ...orders];
+  return { file: chain.tools.perl, args, env: { ...bareEnvironment, ...marksOf(options.env) } };
+}
+
+/** Arguments of perl, behind its name, for a process that waits for its orders. */
+export function headArguments({ calls }: ChainTools, joinFiles: readonly string[]): string[] {
+  const { prlimit64, setgroups, setresgid, setresuid, prctl } = calls;
+  return ['-e', headProgram, [prlimit64, setgroups, setresgid, setresuid, prctl].join(), ...joinFiles];
+}
+
+export const bareEnvironment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+
+/** The command's variables mean nothing to the chain; those that tell its processes from others do. */
+function chainEnvironment(env: EnterOptions['env']): Record<string, string> {
   const renamed = Object.entries(env).map(([name, value]) => [`LLMMIXER_ENV_${name}`, value]);
-  const marks = Object.entries(env).filter(([name]) => name.startsWith('LLMMIXER_'));
-  return {
-    file: bash,
-    args: ['-p', '-c', script, 'llmmixer', ...joinFiles, '--', ...chain],
-    env: {
-      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-      LC_ALL: 'C',
-      ...Object.fromEntries([...marks, ...renamed]),
-    },
-  };
+  return { ...bareEnvironment, ...marksOf(env), ...Object.fromEntries(renamed) };
+}
+
+function marksOf(env: EnterOptions['env']): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('LLMMIXER_')));
 }

@@ -4,17 +4,23 @@ import type { CommandLimits, EffectiveLimits } from '../../../src/contract/comma
 import { ProblemError } from '../../../src/contract/problem.ts';
 import type { SandboxLevel } from '../../../src/contract/result.ts';
 import type { JobLimits } from '../../../src/platform/job-limits.ts';
-import { type ControlGroups, createJobGroup, groupName } from '../cgroup.ts';
-import { type HeldUser, holdUser } from '../job-users.ts';
-import { type AccountFiles, writeAccountFiles } from './account-files.ts';
-import type { Chain } from './enter.ts';
+import type { ControlGroups } from '../cgroup.ts';
+import type { HeldUser } from '../job-users.ts';
+import { writeAccountFiles } from './account-files.ts';
+import { bubblewrapArguments } from './bubblewrap.ts';
+import { type ChainHead, spawnHead } from './chain-head.ts';
+import type { Chain, ChainTools } from './enter.ts';
 import type { JobUser } from './job-user.ts';
-import { bubblewrapLink, type ChainPrograms, prlimitLink, setprivLink } from './links.ts';
+import { boundsOf, type Rights } from './rights.ts';
+import { discardHead, type GroupedHead, Spares } from './spares.ts';
 
 /** How commands are shut in by this worker. */
 export interface IsolationOptions {
   level: SandboxLevel;
-  programs: ChainPrograms;
+  /** null: this machine has none, so nothing is bounded or shut in. */
+  tools: ChainTools | null;
+  /** Path of bwrap; null: there is none, and no level `sandbox`. */
+  bubblewrap: string | null;
   /** Whether the service is root, and its commands are others. */
   isRoot: boolean;
   groups: ControlGroups;
@@ -34,7 +40,6 @@ export interface IsolationOptions {
 export interface IsolationRequest {
   user: JobUser | null;
   job: string;
-  run: string;
   workspace: string;
   cwd: string;
   network?: boolean;
@@ -65,11 +70,14 @@ export interface Isolation {
   holdUser(): Promise<HeldUser | null>;
   /** @throws {ProblemError} `spawn_failed` when the job asks for what it may not have here. */
   shutIn(request: IsolationRequest): JobIsolation;
+  /** Ends what is kept ready for commands to come. To be called last. */
+  close(): Promise<void>;
 }
 
 export function createIsolation(options: IsolationOptions): Isolation {
   const { level, isRoot, config } = options;
   const dropsUser = isRoot && level !== 'none';
+  const spares = openSpares(options, dropsUser);
   return {
     level,
     isolatesNetwork: level === 'sandbox',
@@ -77,85 +85,94 @@ export function createIsolation(options: IsolationOptions): Isolation {
     limits: effectiveLimits(options, { hasUser: dropsUser, asked: config.jobLimits }),
     holdUser: async () => {
       if (!dropsUser) return null;
-      const user = await holdUser(config.jobUids);
+      const user = spares === null ? null : await spares.takeUser();
       if (user !== null) return user;
       const detail =
         'All users that commands may run as are taken (LLMMIXER_JOB_UIDS). Submit the job again later.';
       throw new ProblemError('spawn_failed', detail, { retryable: true });
     },
-    shutIn: (request) => shutIn(options, request),
+    shutIn: (request) => shutIn(options, spares, request),
+    close: async () => spares?.close(),
   };
 }
 
-/** Whether there is what bounds and waits for a command. */
-function canChain({ programs: { bash, perl, prlimit } }: IsolationOptions): boolean {
-  return bash !== undefined && perl !== undefined && prlimit !== undefined && existsSync('/proc/self/fd');
+function openSpares(
+  { tools, groups, mark, config: { jobUids } }: IsolationOptions,
+  dropsUser: boolean,
+): Spares | null {
+  return tools === null ? null : new Spares({ tools, groups, mark, jobUids, dropsUser });
 }
 
-function shutIn(options: IsolationOptions, request: IsolationRequest): JobIsolation {
-  const { level, groups, mark } = options;
-  const { bash, perl, prlimit } = options.programs;
+function shutIn(options: IsolationOptions, spares: Spares | null, request: IsolationRequest): JobIsolation {
+  const { level, tools } = options;
   const network = request.network ?? options.config.network;
   if (!network && level !== 'sandbox') throw noNetworkIsolation(request.job, level);
   const asked = applyLimits(options.config.jobLimits, request);
-  if (!canChain(options) || bash === undefined || perl === undefined || prlimit === undefined) {
+  if (spares === null || tools === null) {
     const limits = effectiveLimits(options, { hasUser: false, asked });
     return { level, chain: null, limits, ranOutOfMemory: () => false, release: async () => {} };
   }
-  const accounts =
-    level === 'sandbox' && request.user !== null ? writeAccountFiles(request.user, request.workspace) : null;
-  const links = linksOf(options, { request, network, asked, prlimit, accounts });
-  const group = createJobGroup(groups, { name: groupName(mark, request.run), ...asked });
+  const { user } = request;
+  const sandbox = level === 'sandbox' ? openSandbox(options, request, network) : null;
+  const grouped = spares.takeHead();
+  const { group } = grouped;
+  group.limit(asked);
   const chain = {
-    bash,
-    perl,
+    tools,
     joinFiles: group.joinFiles,
-    links,
-    user: request.user,
-    hasNamespace: level === 'sandbox',
+    takeHead: headsOf(grouped, tools),
+    rights: rightsOf(options, { user, asked }),
+    sandbox: sandbox === null ? null : sandbox.program,
   };
-  const limits = effectiveLimits(options, { hasUser: request.user !== null, asked });
+  const limits = effectiveLimits(options, { hasUser: user !== null, asked });
   const release = async () => {
-    accounts?.remove();
-    await group.remove();
+    const removed = sandbox?.remove();
+    await discardHead(grouped);
+    spares.rest();
+    await removed;
   };
   return { level, chain, limits, ranOutOfMemory: group.ranOutOfMemory, release };
 }
 
-function linksOf(
-  { level, programs, isRoot, config }: IsolationOptions,
-  {
-    request,
-    network,
-    asked,
-    prlimit,
-    accounts,
-  }: {
-    request: IsolationRequest;
-    network: boolean;
-    asked: JobLimits;
-    prlimit: string;
-    accounts: AccountFiles | null;
-  },
-): string[][] {
-  const { user, workspace, cwd } = request;
-  const bounds = prlimitLink(prlimit, { ...asked, processes: user === null ? null : asked.processes });
+/** A chain may be entered again, in the same groups. */
+function headsOf({ head, group }: GroupedHead, tools: ChainTools): () => ChainHead {
+  let first: ChainHead | null = head;
+  return () => {
+    const taken = first ?? spawnHead(tools, group.joinFiles);
+    first = null;
+    return taken;
+  };
+}
+
+function rightsOf(
+  { level, isRoot }: IsolationOptions,
+  { user, asked }: { user: JobUser | null; asked: JobLimits },
+): Rights {
   // Where it was asked to do nothing, a command may still gain rights, by sudo for instance.
-  if (level === 'none' && (isRoot || programs.setpriv === undefined)) return [bounds];
-  const drop = setprivLink(programs.setpriv ?? '', user);
-  if (level !== 'sandbox') return [drop, bounds];
-  const readOnly = (request.readOnlyPaths ?? []).map((path) => allowedPath(path, config.readOnlyPaths));
+  return { user, onlyLess: level !== 'none' || !isRoot, bounds: boundsOf(asked, { user }) };
+}
+
+function openSandbox(
+  { bubblewrap, config }: IsolationOptions,
+  { user, workspace, cwd, readOnlyPaths = [] }: IsolationRequest,
+  network: boolean,
+): { program: string[]; remove(): Promise<void> } {
+  const readOnly = readOnlyPaths.map((path) => allowedPath(path, config.readOnlyPaths));
+  const accounts = user === null ? null : writeAccountFiles(user, workspace);
   const places = { hidden: config.hidden, readOnly, writable: [workspace, cwd], cwd };
   const view = { user, network, accounts, ...places };
-  return [drop, bounds, bubblewrapLink(programs.bubblewrap ?? '', view)];
+  return {
+    program: [bubblewrap ?? '', ...bubblewrapArguments(view)],
+    remove: async () => accounts?.remove(),
+  };
 }
 
 function effectiveLimits(
   options: IsolationOptions,
   { hasUser, asked }: { hasUser: boolean; asked: JobLimits },
 ): EffectiveLimits {
-  const { groups } = options;
-  if (!canChain(options))
+  const { groups, tools } = options;
+  if (tools === null)
     return { processes: null, openFiles: null, fileBytes: null, cpuSeconds: null, memoryBytes: null };
   return {
     ...asked,

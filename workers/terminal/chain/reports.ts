@@ -11,13 +11,13 @@ export interface WaiterUsage {
 
 /** What the programs of a chain say over descriptor 3. */
 export interface ChainReports {
-  /** null once the command runs, else which step failed: `group`, `chain`, `terminal`, `program`, or `silent` when nothing came. */
+  /** null once the command runs, else which step failed, or `silent` when nothing came. */
   readonly begun: Promise<ChainFailure | null>;
   /** How the command ended; null when the chain was gone before it could say so. */
   readonly ended: Promise<{ exit: CommandExit; usage: WaiterUsage } | null>;
 }
 
-const failures = ['group', 'chain', 'terminal', 'program'] as const;
+const failures = ['group', 'chain', 'size', 'streams', 'bounds', 'user', 'terminal', 'program'] as const;
 export type ChainFailure = (typeof failures)[number] | 'silent';
 
 export function isChainFailure(word: string): word is ChainFailure {

@@ -49,9 +49,8 @@ async function runProbe(isolation: Isolation, port: number): Promise<string | nu
   const user = await isolation.holdUser();
   try {
     if (user !== null) chownSync(folder, user.uid, user.gid);
-    const names = { job: 'the start of the worker', run: `probe-${process.pid}-${isolation.level}` };
     const { chain, release } = isolation.shutIn({
-      ...names,
+      job: 'the start of the worker',
       user,
       workspace: folder,
       cwd: folder,

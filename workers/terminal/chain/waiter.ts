@@ -1,3 +1,5 @@
+import type { SystemCalls } from './system-calls.ts';
+
 /**
  * The last program of a launch chain, in perl: starts the command, waits for it, and tells the worker over
  * descriptor 3 how it began and ended, a line each:
@@ -30,7 +32,7 @@ fcntl $report, 2, 1;
 sub tell_worker { syswrite $report, "$_[0]\n" }
 my @signals = grep { !/^(KILL|STOP|CHLD|CLD|NUM|RT|ZERO|IOT|POLL)/ } keys %SIG;
 $SIG{$_} = 'IGNORE' for @signals;
-syscall $prctl + 0, 36, 1, 0, 0, 0 if $prctl;
+syscall $prctl + 0, 36, 1, 0, 0, 0;
 
 pipe my $reader, my $writer or exit 126;
 defined(my $pid = fork) or do { tell_worker 'failed program'; exit 126 };
@@ -39,13 +41,9 @@ if (!$pid) {
   my $refuse = sub { syswrite $writer, $_[0]; kill 9, $$ };
   take_terminal($refuse);
   $SIG{$_} = 'DEFAULT' for @signals;
-  if ($execve) {
-    my @variables = map { "$_=$command{$_}" } keys %command;
-    syscall $execve + 0, $file, pack('p*', @argv) . "\0" x 8, pack('p*', @variables) . "\0" x 8;
-  } else {
-    %ENV = %command;
-    exec { $file } @argv;
-  }
+  # Perl's own exec hands a program that the kernel refuses to a shell.
+  my @variables = map { "$_=$command{$_}" } keys %command;
+  syscall $execve + 0, $file, pack('p*', @argv) . "\0" x 8, pack('p*', @variables) . "\0" x 8;
   $refuse->('program');
 }
 close $writer;
@@ -73,7 +71,7 @@ sub take_terminal {
     ioctl STDIN, 0x5410, pack('i', $$) or $refuse->('terminal');
     return;
   }
-  if ($setsid) { syscall $setsid + 0 } else { require POSIX; POSIX::setsid() }
+  syscall $setsid + 0;
   return if $mode ne 'session';
   ioctl STDIN, 0x540E, 0 or $refuse->('terminal');
   my $modes = "\0" x 256;
@@ -85,7 +83,7 @@ sub take_terminal {
 sub usage {
   my ($largest, $cpu) = (0, 0);
   my $numbers = "\0" x 256;
-  if ($rusage && syscall($rusage + 0, -1, $numbers) == 0) {
+  if (syscall($rusage + 0, -1, $numbers) == 0) {
     my ($us, $uu, $ss, $su, $max) = unpack 'q5', $numbers;
     ($largest, $cpu) = ($max * 1024, int(($us + $ss) * 1000 + ($uu + $su) / 1000));
   } else {
@@ -112,24 +110,7 @@ export interface WaiterOptions {
 export type ChainMode = 'session' | 'group' | 'none';
 
 /** Arguments of perl, behind its name. */
-export function waiterArguments({ mode, name, file, args }: WaiterOptions): string[] {
-  const { getrusage, prctl, setsid, execve } = systemCalls[process.arch] ?? unknown;
+export function waiterArguments(calls: SystemCalls, { mode, name, file, args }: WaiterOptions): string[] {
+  const { getrusage, prctl, setsid, execve } = calls;
   return ['-e', program, mode, ...[getrusage, prctl, setsid, execve].map(String), file, name, ...args];
 }
-
-interface SystemCalls {
-  getrusage: number;
-  prctl: number;
-  setsid: number;
-  execve: number;
-}
-
-/**
- * Numbers of Linux' system calls that perl has no function for, or only in a module that takes 7 ms to load. Its own
- * exec hands a program that the kernel refuses to a shell.
- */
-const systemCalls: Partial<Record<NodeJS.Architecture, SystemCalls>> = {
-  x64: { getrusage: 98, prctl: 157, setsid: 112, execve: 59 },
-  arm64: { getrusage: 165, prctl: 167, setsid: 157, execve: 221 },
-};
-const unknown: SystemCalls = { getrusage: 0, prctl: 0, setsid: 0, execve: 0 };

@@ -1,50 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { limits } from '../../../src/contract/limits.ts';
-import type { JobLimits } from '../../../src/platform/job-limits.ts';
 import type { AccountFiles } from './account-files.ts';
 import { type JobUser, mayEnter } from './job-user.ts';
-
-/** Paths of the programs that chains are made of; absent where this machine has none. */
-export interface ChainPrograms {
-  bash: string | undefined;
-  perl: string | undefined;
-  setpriv: string | undefined;
-  prlimit: string | undefined;
-  bubblewrap: string | undefined;
-}
-
-/** Drops what the worker may do and the job must not: its user and groups, and the way back to them. */
-export function setprivLink(setpriv: string, user: JobUser | null): string[] {
-  const drop =
-    user === null ? [] : ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups'];
-  return [setpriv, ...drop, '--no-new-privs'];
-}
-
-/**
- * Bounds what one process may use. Processes are counted for the whole user, so only a user that no other job has
- * can be bounded in them.
- */
-export function prlimitLink(
-  prlimit: string,
-  {
-    processes,
-    openFiles,
-    fileBytes,
-    cpuSeconds,
-  }: Pick<JobLimits, 'openFiles' | 'fileBytes' | 'cpuSeconds'> & {
-    processes: number | null;
-  },
-): string[] {
-  return [
-    prlimit,
-    ...(processes === null ? [] : [`--nproc=${processes}`]),
-    `--nofile=${openFiles}`,
-    `--fsize=${fileBytes}`,
-    // At the first a process is told by SIGXCPU, at the second it is killed.
-    `--cpu=${cpuSeconds}:${cpuSeconds + 5}`,
-    '--core=0',
-  ];
-}
 
 /** What a sandbox shows and lets through. Paths are absolute and exist. */
 export interface SandboxView {
@@ -63,13 +20,12 @@ export interface SandboxView {
  * The root file system read-only, without what is the service's or other users'; what is bound later lies over what
  * was hidden before. `/run` holds the sockets of other services.
  */
-export function bubblewrapLink(bubblewrap: string, view: SandboxView): string[] {
+export function bubblewrapArguments(view: SandboxView): string[] {
   const { user, network, accounts, hidden, readOnly, writable, cwd } = view;
   const emptied = ['/tmp', '/var/tmp', '/run'].filter(isRealFolder);
   const reachable = hidden.filter((folder) => isRealFolder(folder) && mayEnter(folder, user));
   const bind = (flag: string, paths: readonly string[]) => paths.flatMap((path) => [flag, path, path]);
   return [
-    bubblewrap,
     '--unshare-all',
     ...(network ? ['--share-net'] : []),
     '--die-with-parent',
