@@ -1,6 +1,7 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
+import { boundRepetition } from '../../src/core/bound-repetition.ts';
 import type { TerminalSize } from '../../src/core/terminal-size.ts';
 import type { TerminalScreen } from '../state/terminal-feed.ts';
 import { leaveQueriesUnanswered } from './queries.ts';
@@ -31,21 +32,9 @@ const settleMs = 120;
 /** Draws a terminal in `place`. The one who controls it decides its size; who looks on sees it as it is. */
 export function openScreen(options: ScreenOptions): Screen {
   const { place, size, onText, onBinary, onControl, onFit } = options;
-  const terminal = new Terminal({
-    ...size,
-    scrollback: 10_000,
-    fontFamily: getComputedStyle(place).fontFamily,
-    fontSize: 13,
-    lineHeight: 1.2,
-    cursorBlink: false,
-    disableStdin: true,
-    minimumContrastRatio: 4.5,
-    theme: terminalTheme,
-    linkHandler: null,
-  });
+  const terminal = makeTerminal(place, size);
   const fit = new FitAddon();
   terminal.loadAddon(fit);
-  leaveQueriesUnanswered(terminal);
   terminal.open(place);
   terminal.onData(onText);
   terminal.onBinary(onBinary);
@@ -105,4 +94,23 @@ export function openScreen(options: ScreenOptions): Screen {
       terminal.dispose();
     },
   };
+}
+
+/** One that a program's output can neither make answer nor keep busy. */
+function makeTerminal(place: HTMLElement, size: TerminalSize): Terminal {
+  const terminal = new Terminal({
+    ...size,
+    scrollback: 10_000,
+    fontFamily: getComputedStyle(place).fontFamily,
+    fontSize: 13,
+    lineHeight: 1.2,
+    cursorBlink: false,
+    disableStdin: true,
+    minimumContrastRatio: 4.5,
+    theme: terminalTheme,
+    linkHandler: null,
+  });
+  leaveQueriesUnanswered(terminal);
+  boundRepetition(terminal);
+  return terminal;
 }

@@ -30,6 +30,17 @@ function checkFiles(files: readonly SubmittedFile[], where: string): void {
     if (seen.has(path)) throw refused(pointer, `${JSON.stringify(path)} is there twice`);
     seen.add(path);
   }
+  for (const [index, { path }] of files.entries()) {
+    const above = foldersOf(path).find((folder) => seen.has(folder));
+    if (above === undefined) continue;
+    const both = `${JSON.stringify(path)} needs a folder where ${JSON.stringify(above)} is a file`;
+    throw refused(`${where}/${index}/path`, both);
+  }
+}
+
+function foldersOf(path: string): string[] {
+  const names = path.split('/');
+  return names.slice(1).map((_, index) => names.slice(0, index + 1).join('/'));
 }
 
 /** Programs that read a job recurse over its JSON, here and at the other end; some do not go deep. */

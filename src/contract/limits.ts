@@ -222,6 +222,8 @@ export const limits = {
   /** What the next command needs is made ahead when none has begun for so long after a start, or after an end. */
   sparesAfterStartMs: 200,
   sparesAfterEndMs: 5,
+  /** What holds a user, and was made so lately, may not answer yet. */
+  claimYoungMs: 2 * SECOND_MS,
   /** A user for the next command is kept only where there are as many. */
   jobUsersToSpare: 256,
   /** A sandbox whose command has ended is given so long to end by itself before its processes are looked for. */

@@ -19,13 +19,16 @@ export function secretPatterns(secrets: readonly string[]): Patterns | null {
  * What may be the beginning of a secret is held back until more comes or `flush` lets it go; then what was let go is
  * still known, so that the rest of the secret is masked.
  *
- * Always true: without `flush`, pieces give what the whole would give: of what begins first, the longest is masked.
+ * Always true: without `flush`, pieces give what the whole would give, which is one mask for each run of bytes that
+ * secrets cover, also where they overlap.
  */
 export class Redactor {
   readonly #patterns: Patterns;
-  /** The end of the stream so far that may begin a secret; the first `#sent` bytes of it were let go. */
+  /** The end of the stream so far that may begin a secret; the first `#sent` bytes of it were let go, or masked. */
   #pending: Buffer = Buffer.alloc(0);
   #sent = 0;
+  /** How far into it the latest mask reaches. */
+  #masked = 0;
 
   constructor(patterns: Patterns) {
     this.#patterns = patterns;
@@ -39,36 +42,38 @@ export class Redactor {
   /** What of the stream can go on now. */
   take(piece: Buffer): Buffer {
     const bytes = this.#pending.length > 0 ? Buffer.concat([this.#pending, piece]) : piece;
-    const parts: Buffer[] = [];
-    let place = this.#sent;
-    let from = 0;
-    let heldFrom = this.#patterns.beginningAtEnd(bytes, 0);
-    for (;;) {
-      const found = this.#patterns.next(bytes, from);
-      if (found === null || found.start >= heldFrom) break;
-      parts.push(bytes.subarray(place, Math.max(place, found.start)), mask);
-      from = found.end;
-      place = Math.max(place, found.end);
-      if (heldFrom < from) heldFrom = this.#patterns.beginningAtEnd(bytes, from);
-    }
+    const heldFrom = this.#patterns.beginningAtEnd(bytes, 0);
+    const { parts, place, maskedTo } = this.#masking(bytes, heldFrom);
     parts.push(bytes.subarray(place, Math.max(place, heldFrom)));
     this.#pending = Buffer.from(bytes.subarray(heldFrom));
     this.#sent = Math.max(0, place - heldFrom);
+    this.#masked = Math.max(0, maskedTo - heldFrom);
     return Buffer.concat(parts);
   }
 
   /** Lets go what is held back: nothing more came in time, or will come. */
   flush(): Buffer {
-    const parts: Buffer[] = [];
-    let place = this.#sent;
-    for (let found = this.#patterns.next(this.#pending, 0); found !== null; ) {
-      if (found.end > place) parts.push(this.#pending.subarray(place, Math.max(place, found.start)), mask);
-      place = Math.max(place, found.end);
-      found = this.#patterns.next(this.#pending, found.end);
-    }
+    const { parts, place, maskedTo } = this.#masking(this.#pending, this.#pending.length);
     parts.push(this.#pending.subarray(place));
     this.#sent = this.#pending.length;
+    this.#masked = maskedTo;
     return Buffer.concat(parts);
+  }
+
+  /** Masks what begins before `end`. Answers how far of `bytes` that goes. */
+  #masking(bytes: Buffer, end: number): { parts: Buffer[]; place: number; maskedTo: number } {
+    const parts: Buffer[] = [];
+    let place = this.#sent;
+    let maskedTo = this.#masked;
+    for (let from = 0; ; ) {
+      const found = this.#patterns.next(bytes, from);
+      if (found === null || found.start >= end) return { parts, place, maskedTo };
+      const isNew = found.start >= maskedTo && found.end > place;
+      if (isNew) parts.push(bytes.subarray(place, Math.max(place, found.start)), mask);
+      place = Math.max(place, found.end);
+      maskedTo = Math.max(maskedTo, found.end);
+      from = found.start + 1;
+    }
   }
 }
 

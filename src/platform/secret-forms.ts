@@ -5,7 +5,7 @@ export const secretBytesMin = 6;
 
 /**
  * The forms in which a secret can be met: itself, and as it is written in base64 (of both alphabets, wherever in the
- * encoded text it begins), in hex, in an address and in JSON. None shorter than `secretBytesMin`.
+ * encoded text it begins), in hex, in an address, in JSON, and with the line ends that a terminal makes. None shorter than `secretBytesMin`.
  */
 export function secretForms(secret: string): Buffer[] {
   const bytes = Buffer.from(secret);
@@ -13,6 +13,7 @@ export function secretForms(secret: string): Buffer[] {
   const escaped = JSON.stringify(secret).slice(1, -1);
   const written = [
     secret,
+    secret.replaceAll('\n', '\r\n'),
     bytes.toString('hex'),
     bytes.toString('hex').toUpperCase(),
     encoded(secret),

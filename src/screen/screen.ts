@@ -1,6 +1,7 @@
 import serializing from '@xterm/addon-serialize';
 import headless from '@xterm/headless';
 import type { ScreenSnapshot } from '../contract/screen.ts';
+import { boundRepetition } from '../core/bound-repetition.ts';
 import { OpenSequence } from '../core/open-sequence.ts';
 import { answerColourQueries } from './answer-queries.ts';
 import { restoring } from './restoring.ts';
@@ -41,6 +42,7 @@ export class Screen {
       allowProposedApi: true,
       logLevel: 'off',
     });
+    boundRepetition(this.#terminal);
     this.#terminal.loadAddon(this.#serializer);
     this.#terminal.onData(onAnswer);
     answerColourQueries(this.#terminal, onAnswer);

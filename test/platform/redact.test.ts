@@ -19,6 +19,27 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   return [0, ...at].map((from, index) => bytes.subarray(from, at[index] ?? bytes.length));
 }
 
+/** As it should be, in the plainest way. */
+function maskRuns(bytes: Buffer, secrets: readonly string[]): string {
+  const places: { start: number; end: number }[] = [];
+  for (const form of secrets.flatMap(secretForms))
+    for (let start = bytes.indexOf(form); start !== -1; start = bytes.indexOf(form, start + 1))
+      places.push({ start, end: start + form.length });
+  places.sort((a, b) => a.start - b.start);
+  const runs: { start: number; end: number }[] = [];
+  for (const { start, end } of places) {
+    const last = runs.at(-1);
+    if (last !== undefined && start < last.end) last.end = Math.max(last.end, end);
+    else runs.push({ start, end });
+  }
+  let [left, from] = ['', 0];
+  for (const { start, end } of runs) {
+    left += bytes.toString('latin1', from, start) + mask.toString();
+    from = end;
+  }
+  return left + bytes.toString('latin1', from);
+}
+
 /** Few letters, so that secrets begin, repeat and overlap by chance. */
 const secret = fc.string({ unit: fc.constantFrom('a', 'b', 'ab', '"'), minLength: 6, maxLength: 10 });
 const text = fc
@@ -59,6 +80,17 @@ describe('What a stream carries of secrets', () => {
     );
   });
 
+  it('gets one mask for each run that secrets cover, also where they overlap', () => {
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(), { maxLength: 8 }), ({ bytes, secrets }, places) => {
+        expect(redactIn(cut(bytes, places), secrets)).toBe(maskRuns(bytes, secrets));
+      }),
+      { numRuns: 3000 },
+    );
+    expect(redact(secretPatterns(['abcdefgh', 'efghijklm']), 'x abcdefghijklm y')).toBe('x [secret] y');
+    expect(redact(secretPatterns(['abcabcab']), 'abcabcabcabcab')).toBe('[secret]');
+  });
+
   it('is all of a text that has none', () => {
     fc.assert(
       fc.property(
@@ -90,6 +122,12 @@ describe('What a stream carries of secrets', () => {
   it('is masked in JSON, with what must be escaped there', () => {
     const difficult = 'quote"back\\slash\n';
     expect(redact(secretPatterns([difficult]), JSON.stringify({ p: difficult }))).toBe('{"p":"[secret]"}');
+  });
+
+  it('is masked over several lines, also as a terminal writes them', () => {
+    const key = '-----BEGIN KEY-----\nabcdef\n-----END KEY-----';
+    const written = `${key}|${key.replaceAll('\n', '\r\n')}`;
+    expect(redact(secretPatterns([key]), written)).toBe('[secret]|[secret]');
   });
 
   it('is left alone where it is shorter than six bytes', () => {

@@ -90,3 +90,26 @@ describe('A screen', () => {
     ).toEqual([]);
   });
 });
+
+describe('A program that asks for more than can be seen', () => {
+  it.each(['b', 'S', 'T', 'L', 'M', '@', 'P', 'X', 'I', 'Z', ' @', ' A', "'}", "'~"])(
+    'is not obeyed without end: CSI 2000000000 %s',
+    async (final) => {
+      const screen = await screenOf(['a line\r\nA']);
+      // In pieces, between which a terminal does other things too.
+      const asked = `\x1b[2000${'000'}000${final}`.repeat(20);
+      const startedAt = performance.now();
+      for (const piece of [asked.slice(0, 5), asked.slice(5), '\x1b[H\x1b[2JB']) await screen.write(piece);
+      // One of them alone would take from ten seconds to minutes.
+      expect(performance.now() - startedAt).toBeLessThan(1000);
+      expect(screen.read().text.trim()).toBe('B');
+    },
+  );
+
+  it('sees what it would have seen, up to what a line holds', async () => {
+    const screen = await screenOf(['1\r\n2\r\n3\r\n4\x1b[2;1H\x1b[2L\x1b[Hx\x1b[4b']);
+    expect(screen.read().text.split('\n')).toEqual(['xxxxx', '', '', '2', '3', '4']);
+    const scrolled = await screenOf(['1\r\n2\r\n3\x1b[100S\x1b[Hend']);
+    expect(scrolled.read().text.trim()).toBe('end');
+  });
+});

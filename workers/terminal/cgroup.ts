@@ -22,17 +22,29 @@ export interface JobGroup {
   joinFiles: string[];
   /** Bounds what all that are in them use together. */
   limit(bounds: { memoryBytes: number; processes: number }): void;
+  /** Pids of all processes in them, wherever these have gone; none where there are no groups. */
+  members(): number[];
+  /** From now on nothing in them can start another process. */
+  stopForking(): void;
   /** Whether the kernel killed a process of the job for want of memory. */
   ranOutOfMemory(): boolean;
   /** To be called when no process of the job is left. Never throws. */
   remove(): Promise<void>;
 }
 
-/** Looks where groups can be made, by making one; removes those that dead workers left. To be called once by a worker. */
+/** Looks where groups can be made, by making one. To be called once by a worker. */
 export function findControlGroups(mark: string): ControlGroups {
-  const places = { memory: findPlace('memory', mark), processes: findPlace('pids', mark) };
-  for (const place of Object.values(places)) if (place !== null) removeAbandoned(place.folder);
-  return places;
+  return { memory: findPlace('memory', mark), processes: findPlace('pids', mark) };
+}
+
+/**
+ * Kills what is in the groups of dead workers, and removes those that are empty. What one call misses the next one
+ * finds, since nothing in them can fork any more.
+ * @returns the pids of those that were killed.
+ */
+export function endAbandonedGroups(): number[] {
+  const folders = [...candidates('pids'), ...candidates('memory')].map(({ folder }) => folder);
+  return [...new Set(folders)].flatMap(endAbandonedIn);
 }
 
 /**
@@ -56,6 +68,10 @@ export function makeJobGroup(groups: ControlGroups, name: string): JobGroup {
         set(memory, 'memory.oom.group', 0);
       }
       if (pids) set(pids, 'pids.max', processes);
+    },
+    members: () => membersOf(pids ?? memory),
+    stopForking: () => {
+      if (pids) set(pids, 'pids.max', 0);
     },
     ranOutOfMemory: () => memory !== null && killsIn(memory) > 0,
     remove: async () => {
@@ -116,9 +132,9 @@ function makeGroup({ folder }: ControlGroupPlace, name: string): string | null {
 }
 
 function set(folder: string, file: string, value: number): void {
-  try {
+  tryTo(() => {
     if (existsSync(join(folder, file))) writeFileSync(join(folder, file), String(value));
-  } catch {}
+  });
 }
 
 function killsIn(folder: string): number {
@@ -142,13 +158,30 @@ async function removeGroup(folder: string): Promise<void> {
 
 const removeStepMsMax = 500;
 
-function removeAbandoned(folder: string): void {
-  for (const name of readdirSync(folder)) {
+function membersOf(folder: string | null): number[] {
+  if (folder === null) return [];
+  return readOrEmpty(join(folder, 'cgroup.procs')).split('\n').filter(Boolean).map(Number);
+}
+
+function endAbandonedIn(place: string): number[] {
+  return readdirSync(place).flatMap((name) => {
     const mark = /^llmmixer-([^.]+)\./.exec(name)?.[1];
     const worker = mark === undefined ? undefined : parseWorkerMark(mark);
-    if (worker === undefined || isSameProcess(worker)) continue;
-    try {
-      rmdirSync(join(folder, name));
-    } catch {}
+    if (worker === undefined || isSameProcess(worker)) return [];
+    const folder = join(place, name);
+    set(folder, 'pids.max', 0);
+    const killed = membersOf(folder).filter((pid) => tryTo(() => process.kill(pid, 'SIGKILL')));
+    tryTo(() => rmdirSync(folder));
+    return killed;
+  });
+}
+
+/** Whether it could be done. */
+function tryTo(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
   }
 }

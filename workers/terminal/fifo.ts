@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,9 +21,15 @@ export interface InputPipe {
   writerFd: number;
 }
 
+/** Input that is all there already. */
+export interface InputFile {
+  /** At its beginning. */
+  commandFd: number;
+}
+
 export interface Pipes {
   /** null: the command reads `/dev/null`. */
-  stdin: InputPipe | null;
+  stdin: InputPipe | InputFile | null;
   stdout: OutputPipe;
   /** null: what the command writes there is dropped. */
   stderr: OutputPipe | null;
@@ -34,21 +40,23 @@ export interface PipesWithInput extends Pipes {
 }
 
 export interface PipeNeeds {
-  withInput: boolean;
+  /** `open`: more may follow; else what there is, which may be empty. */
+  input: 'open' | Buffer;
   withErrors: boolean;
 }
 
 /**
- * Opens three pipes without a name.
+ * Opens three pipes without a name; input that is known is a file without one.
  *
  * Problem: what Node calls a pipe is a socket, and a program that opens `/dev/stderr` or `/dev/stdin`,
  * as many shell lines do, gets ENXIO from a socket.
- * Solution: named pipes, whose names are gone before the command runs.
+ * Solution: named pipes, whose names are gone before the command runs. A pipe whose writer is gone cannot be opened
+ * once more, as `/dev/stdin`, so input that ends at once is no pipe.
  * @throws {ProblemError} `spawn_failed` when the temporary folder takes no named pipe.
  */
-export async function openPipes(needs: PipeNeeds & { withInput: true }): Promise<PipesWithInput>;
+export async function openPipes(needs: PipeNeeds & { input: 'open' }): Promise<PipesWithInput>;
 export async function openPipes(needs: PipeNeeds): Promise<Pipes>;
-export async function openPipes({ withInput, withErrors }: PipeNeeds): Promise<Pipes> {
+export async function openPipes({ input, withErrors }: PipeNeeds): Promise<Pipes> {
   const opened = new Set<number>();
   let folder: string | undefined;
   try {
@@ -57,7 +65,7 @@ export async function openPipes({ withInput, withErrors }: PipeNeeds): Promise<P
     await promisify(execFile)('mkfifo', [
       '-m',
       '600',
-      ...(withInput ? [stdin] : []),
+      ...(input === 'open' ? [stdin] : []),
       stdout,
       ...(withErrors ? [stderr] : []),
     ]);
@@ -67,7 +75,7 @@ export async function openPipes({ withInput, withErrors }: PipeNeeds): Promise<P
       return fd;
     };
     return {
-      stdin: withInput ? openInput(stdin, open) : null,
+      stdin: input === 'open' ? openInput(stdin, open) : openInputFile(stdin, input, open),
       stdout: openOutput(stdout, open),
       stderr: withErrors ? openOutput(stderr, open) : null,
     };
@@ -86,6 +94,12 @@ type Open = (path: string, flags: number) => number;
 function openInput(path: string, open: Open): InputPipe {
   const commandFd = openBlockingReader(path, open);
   return { commandFd, writerFd: open(path, constants.O_WRONLY | constants.O_NONBLOCK) };
+}
+
+function openInputFile(path: string, input: Buffer, open: Open): InputFile | null {
+  if (input.length === 0) return null;
+  writeFileSync(path, input, { mode: 0o600 });
+  return { commandFd: open(path, constants.O_RDONLY) };
 }
 
 /** Opened for reading and writing for a moment, without which opening would wait for a writer. */

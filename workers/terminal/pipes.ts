@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, fchownSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type InputPipe, type OutputPipe, openPipes, type Pipes } from './fifo.ts';
 import { createInputWriter, type InputWriter } from './input-writer.ts';
@@ -23,7 +23,7 @@ export interface PipeOptions {
  */
 export async function runOverPipes(command: PreparedCommand, options: PipeOptions): Promise<RunningCommand> {
   const pipes = await openPipes({
-    withInput: options.keepsInput || command.stdin.length > 0,
+    input: options.keepsInput ? 'open' : command.stdin,
     withErrors: true,
   });
   const started = await spawnOnto(pipes, command, options);
@@ -35,8 +35,8 @@ export async function runOverPipes(command: PreparedCommand, options: PipeOption
     const pipe = pipes[stream];
     return pipe === null ? [] : [readPipe(pipe, (bytes) => queue.push({ stream, bytes }))];
   });
-  const input = pipes.stdin === null ? null : createPipeInput(pipes.stdin, command.stdin);
-  if (!options.keepsInput) input?.endInput();
+  const { stdin } = pipes;
+  const input = stdin !== null && 'writerFd' in stdin ? createPipeInput(stdin, command.stdin) : null;
   return superviseCommand({
     ...started,
     terminal: 'pipe',
@@ -62,10 +62,14 @@ async function spawnOnto(
 ): Promise<StartedCommand> {
   const { stdin, stdout, stderr } = pipes;
   const stdio = [stdin?.commandFd ?? 'ignore', stdout.commandFd, stderr?.commandFd ?? 'ignore'] as const;
+  const user = command.chain?.rights.user ?? null;
+  // Many programs open /dev/stdout, /dev/stderr or /dev/stdin, for which the pipe must be theirs.
+  if (user !== null) for (const fd of stdio) if (fd !== 'ignore') fchownSync(fd, user.uid, user.gid);
   try {
     return await startCommand(command, { stdio, bash, mode: 'none' });
   } catch (error) {
-    const ours = [stdin?.writerFd, stdout.readerFd, stdout.markerFd, stderr?.readerFd, stderr?.markerFd];
+    const writerFd = stdin !== null && 'writerFd' in stdin ? stdin.writerFd : undefined;
+    const ours = [writerFd, stdout.readerFd, stdout.markerFd, stderr?.readerFd, stderr?.markerFd];
     for (const fd of ours) if (fd !== undefined) closeSync(fd);
     throw error;
   } finally {

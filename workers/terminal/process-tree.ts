@@ -1,3 +1,4 @@
+import type { JobGroup } from './cgroup.ts';
 import {
   hasProcessTable,
   isSameProcess,
@@ -23,6 +24,8 @@ export interface ProcessTree {
   signalForeground(signal: NodeJS.Signals): void;
   /** Kills the one process with which everything in the job's pid namespace ends; absent where it has none. */
   readonly killGuard?: () => void;
+  /** From now on no process of the job can start another; absent where nothing could bring that about. */
+  readonly stopForking?: () => void;
   /** Settles when the kernel has said that no process of the job is left; absent where it never would. */
   readonly namespaceEnd?: Promise<void>;
 }
@@ -40,14 +43,16 @@ export interface TreeRoot {
   watchers?: readonly number[];
   /** The process whose death ends all others: the guard of a pid namespace. */
   guard?: number;
+  /** Control groups of the job. */
+  group?: Pick<JobGroup, 'members' | 'stopForking'>;
   /** Settles when that namespace has ended. */
   namespaceEnd?: Promise<void>;
 }
 
 /**
- * Finds processes by four ties: descendants of the root, its session, its process group, and the marks
- * in their environment; the last finds those that forked twice and left the session. One that does all
- * of that and clears its environment too is found only while its parent lives.
+ * Finds processes by five ties: descendants of the root, its session, its process group, the marks in their
+ * environment, which find those that forked twice and left the session, and the control group. Where there can be no
+ * control groups, one that does all of that and clears its environment too is found only while its parent lives.
  */
 export function createProcessTree(root: TreeRoot): ProcessTree {
   if (!hasProcessTable()) return createGroupTree(root.pid);
@@ -55,8 +60,9 @@ export function createProcessTree(root: TreeRoot): ProcessTree {
   const startTicks = first?.startTicks ?? 0;
   const survey = () => surveyTree(root, startTicks);
   const guard = root.guard === undefined ? undefined : readProcess(root.guard);
-  const { namespaceEnd } = root;
+  const { namespaceEnd, group } = root;
   return {
+    ...(group && { stopForking: group.stopForking }),
     ...(namespaceEnd && { namespaceEnd }),
     ...(guard && { killGuard: () => void signalProcess(guard, 'SIGKILL') }),
     survey,
@@ -92,10 +98,11 @@ function surveyTree(root: TreeRoot, startTicks: number): Survey {
   const table = readProcessTable().filter((it) => it.startTicks >= startTicks && it.pid !== process.pid);
   const rootNow = table.find((it) => it.pid === root.pid);
   const numberIsOurs = rootNow === undefined || rootNow.startTicks === startTicks;
+  const inGroup = new Set(root.group?.members());
   const found = new Map<number, ProcessRecord>();
   let sure = true;
   for (const record of table) {
-    if (numberIsOurs && isTied(record, root)) {
+    if (inGroup.has(record.pid) || (numberIsOurs && isTied(record, root))) {
       found.set(record.pid, record);
       continue;
     }

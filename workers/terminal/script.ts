@@ -69,6 +69,8 @@ async function startUnder(
     await under.release();
     throw startProblem(start, command);
   }
+  // The watcher has started the chain itself.
+  command.chain?.head.kill();
   const input = createTypedInput(under.openInput());
   const found =
     command.chain === null
@@ -85,6 +87,7 @@ async function startUnder(
       command: found.commandPid ?? start.commandPid,
       session: under.watcherPid,
       marks: command.marks,
+      ...(command.chain && { group: command.chain.group }),
       watchers: [under.scriptPid, under.watcherPid, ...found.watchers],
       ...(command.chain?.sandbox ? { guard: start.commandPid } : {}),
     }),
@@ -110,7 +113,7 @@ function startProblem(start: Failed | null, { program, chain }: PreparedCommand)
 /** Starts script and the watcher. Answers null when they end, or say nothing for long. */
 async function openUnderScript(command: PreparedCommand, options: ScriptOptions) {
   const nonce = randomBytes(16).toString('hex').toUpperCase();
-  const pipes = await openPipes({ withInput: true, withErrors: false });
+  const pipes = await openPipes({ input: 'open', withErrors: false });
   const reports = createReports();
   const queue = createOutputQueue({ pause: () => output.pause(), resume: () => output.resume() });
   const onBytes = (bytes: Buffer) => queue.push({ stream: 'tty', bytes });
@@ -128,7 +131,8 @@ async function openUnderScript(command: PreparedCommand, options: ScriptOptions)
     close();
     return null;
   }
-  const everything = createProcessTree({ pid: spawned.pid, marks: command.marks });
+  const group = command.chain === null ? {} : { group: command.chain.group };
+  const everything = createProcessTree({ pid: spawned.pid, marks: command.marks, ...group });
   const release = () => killUntilNone(everything).then(close);
   const gone = spawned.exited.then(() => null);
   const tooLate = sleep(limits.terminalProbeMs, null, { ref: false });
@@ -223,6 +227,7 @@ interface ScriptStart {
  */
 function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
   const { cwd, cols, rows } = command;
+  const user = command.chain?.rights.user ?? null;
   const { name, file, args, env, variables } = startOf(command);
   const watcher = fileURLToPath(new URL('watch-command.ts', import.meta.url));
   const handed: Record<string, string> = {
@@ -232,6 +237,7 @@ function spawnScript({ command, options, nonce, pipes }: ScriptStart) {
     LLMMIXER_WATCH_SIZE: `${cols} ${rows}`,
     LLMMIXER_WATCH_FILE: file,
     ...variables,
+    ...(user === null ? {} : { LLMMIXER_WATCH_USER: `${user.uid}` }),
     ...(options.bash === undefined ? {} : { LLMMIXER_WATCH_BASH: options.bash }),
   };
   for (const [variable, value] of Object.entries(env)) {

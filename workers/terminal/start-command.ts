@@ -51,15 +51,17 @@ async function startInChain(
     mode,
   });
   const { pid, commandPid, watchers, exited, usage, namespaceEnd } = started;
+  const { group } = chain;
   const tree = createProcessTree({
     pid,
     marks,
+    group,
     watchers,
     ...(commandPid === undefined ? {} : { command: commandPid, session: commandPid }),
     ...(chain.sandbox === null ? {} : { guard: pid }),
     ...(namespaceEnd === undefined ? {} : { namespaceEnd }),
   });
-  const everything = createProcessTree({ pid, marks });
+  const everything = createProcessTree({ pid, marks, group });
   const endChain = async () => {
     if (!(await hasEnded(tree))) await killUntilNone(everything);
   };

@@ -79,7 +79,7 @@ export function createEnding(
 }
 
 /** What is needed of a tree to kill it. */
-export type Killable = Pick<ProcessTree, 'survey' | 'signalAll' | 'killGuard'>;
+export type Killable = Pick<ProcessTree, 'survey' | 'signalAll' | 'killGuard' | 'stopForking'>;
 
 /**
  * Kills every process until none is left. What forks faster than it is found ends with the guard of its namespace,
@@ -93,6 +93,7 @@ export async function killUntilNone(tree: Killable): Promise<number[]> {
     if (members.length === 0 && (await isEmpty(tree))) return [];
     const spentMs = Date.now() - startedAt;
     if (spentMs > limits.killGiveUpMs) return members.map((member) => member.pid);
+    tree.stopForking?.();
     tree.signalAll(members, 'SIGKILL');
     if (spentMs > limits.killGuardAfterMs) tree.killGuard?.();
     await sleep(pauseMs);

@@ -5,7 +5,7 @@
  * are ignored here.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { writeSync } from 'node:fs';
+import { fchownSync, fstatSync, writeSync } from 'node:fs';
 import { readReports } from './chain/reports.ts';
 import { withFirstHop } from './first-hop.ts';
 import { readHopReport } from './hop-report.ts';
@@ -28,6 +28,9 @@ for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGTERM', 'SIGHUP', 'SIGT
   process.on(signal, () => {});
 }
 stty(['sane', 'iutf8', 'cols', cols, 'rows', rows]);
+// Many programs open /dev/stdout or /dev/tty, for which the terminal must be theirs.
+if (given.LLMMIXER_WATCH_USER !== undefined)
+  fchownSync(0, Number(given.LLMMIXER_WATCH_USER), fstatSync(0).gid);
 process.once('SIGUSR2', watch);
 setInterval(() => {}, 3_600_000);
 report('ready', process.pid);

@@ -49,7 +49,7 @@ export const exactBytes: Scenario = {
 /** @returns how many bytes were right. */
 async function expectExact(client: Client, written: Written, interactive: boolean): Promise<number> {
   const argv = interactive
-    ? ['sh', '-c', 'stty raw -opost; exec "$@"', 'sh', ...writer(written)]
+    ? ['sh', '-c', 'stty raw -opost -echo; exec "$@"', 'sh', ...writer(written)]
     : writer(written);
   const { id, digest, bytes } = await heard(client, { type: 'command', argv, interactive });
   const how = `${written.bytes} bytes of seed ${written.seed} ${interactive ? 'in a terminal' : 'over pipes'}`;
@@ -67,7 +67,7 @@ async function expectExact(client: Client, written: Written, interactive: boolea
 async function expectEmoji(client: Client, interactive: boolean): Promise<number> {
   const program = `$| = 1; binmode STDOUT; for (split //, $ARGV[0]) { syswrite STDOUT, $_ }`;
   const write = ['perl', '-e', program, emoji];
-  const argv = interactive ? ['sh', '-c', 'stty raw -opost; exec "$@"', 'sh', ...write] : write;
+  const argv = interactive ? ['sh', '-c', 'stty raw -opost -echo; exec "$@"', 'sh', ...write] : write;
   const { id, digest, bytes, isText } = await heard(client, { type: 'command', argv, interactive });
   const expected = createHash('sha256').update(emoji).digest('hex');
   if (digest !== expected) throw new Error(`Job ${id} was given emoji and gave something else.`);

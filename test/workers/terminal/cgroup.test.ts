@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type ControlGroups,
+  endAbandonedGroups,
   findControlGroups,
   groupName,
   type JobGroup,
@@ -73,10 +74,31 @@ describe('Control groups of a job', () => {
     const [left, alive] = [dead, mark].map((it) => join(folders[0] ?? '', '..', groupName(it, 'left')));
     for (const folder of [left, alive]) mkdirSync(folder ?? '');
     onTestFinished(() => rmdirSync(alive ?? ''));
-    findControlGroups(mark);
+    endAbandonedGroups();
     expect(existsSync(left ?? '')).toBe(false);
     expect(existsSync(alive ?? '')).toBe(true);
   });
+
+  it.runIf(groups.processes !== null)(
+    'of a dead worker are emptied of who runs away by forking',
+    async () => {
+      const ended = spawnSync('/bin/sh', ['-c', 'echo $$'], { encoding: 'utf8' }).stdout.trim();
+      const dead = mark.replace(String(process.pid), ended);
+      const group = makeJobGroup(groups, groupName(dead, 'runaway'));
+      onTestFinished(() => group.remove());
+      // In a session of its own each time, under a new pid, without a variable.
+      const runAway = `fork and exit; for (1..400) { setsid; fork and exit; select undef, undef, undef, 0.01 }`;
+      await runIn(group, `exec env -i perl -MPOSIX=setsid -e '${runAway}' > /dev/null 2>&1`);
+      expect(group.members().length).toBeGreaterThan(0);
+      await expect
+        .poll(() => {
+          endAbandonedGroups();
+          return group.members();
+        })
+        .toEqual([]);
+      expect(group.joinFiles.some((file) => existsSync(file))).toBe(false);
+    },
+  );
 
   it('of a machine that has none are none', () => {
     const group = make({ memory: null, processes: null }, { memoryBytes: mebibyte, processes: 1 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Isolation } from '../../../workers/terminal/chain/isolation.ts';
 import type { LaunchRequest } from '../../../workers/terminal/terminal.ts';
@@ -70,14 +71,28 @@ describe.each([...levels])('At level %s', (level, isolation) => {
       expect(text.replaceAll('\r', '')).toMatch(/\n2999\n3000\nEND\n$/);
     });
 
+    it('its streams can be opened by name', async () => {
+      const { text, exitCode } = await run(
+        isolation,
+        'echo one > /dev/stdout; echo two > /dev/stderr; echo three > /dev/fd/1; [ ! -t 0 ] || echo four > /dev/tty; head -n 1 < /dev/stdin',
+        { way, stdin: 'five\n' },
+      );
+      const words = text.replaceAll('\r', '').split('\n');
+      const isTerminal = way.way !== 'pipes';
+      expect(words.filter((each) => each !== '').sort()).toEqual(
+        (isTerminal
+          ? ['five', 'five', 'four', 'one', 'three', 'two']
+          : ['five', 'one', 'three', 'two']
+        ).sort(),
+      );
+      expect(exitCode).toBe(0);
+    });
+
     it('a program that cannot be executed is refused, with a reason', async () => {
       const { isolation: own, cwd } = await shutIn(isolation);
+      writeFileSync(join(cwd, 'broken'), '\x7fELFbroken', { mode: 0o755 });
       const { chain } = own;
       const options = { cwd, ...(chain && { chain }), tools: way.tools(), interactive: way.way !== 'pipes' };
-      await runInRoom(
-        { argv: ['/bin/bash', '-c', 'printf "\\177ELFbroken" > broken; chmod +x broken'] },
-        options,
-      );
       await expect(startInRoom({ argv: ['./broken'] }, options)).rejects.toThrow(
         /could not be executed|refused/,
       );
@@ -175,6 +190,21 @@ describe.each([...levels])('At level %s', (level, isolation) => {
       `(setsid env -i /bin/bash -c 'exec -a ${mark} sleep 300' > /dev/null 2>&1 < /dev/null &) ; sleep 0.2; exit 0`,
     );
     expect(exitCode).toBe(0);
+    expect(processesNamed(mark)).toEqual([]);
+  });
+
+  it.each(ways)('what runs away by forking is gone with the job, over $way', async (way) => {
+    const mark = `runaway${process.pid}${level}`;
+    const runAway = `$0 = "${mark}"; %ENV = (); fork and exit; for (1..2000) { setsid; fork and exit; select undef, undef, undef, 0.005 }`;
+    const command = await start(
+      isolation,
+      `perl -MPOSIX=setsid -e '${runAway}' > /dev/null 2>&1 < /dev/null; echo up; sleep 60`,
+      { way },
+    );
+    const seen = follow(command);
+    await seen.until('up');
+    command.terminate({ kill: true });
+    await seen.ended;
     expect(processesNamed(mark)).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { CommandExit } from '../terminal.ts';
-import { bareEnvironment, type ChainTools, headArguments } from './enter.ts';
+import { type ChainTools, headArguments } from './enter.ts';
 import { type ChainReports, readReports } from './reports.ts';
 
 /** The first process of a chain, in its control groups already, that waits to be told what to become. */
@@ -23,7 +23,7 @@ export interface ChainHead {
 export function spawnHead(
   tools: ChainTools,
   joinFiles: readonly string[],
-  env: Readonly<Record<string, string>> = bareEnvironment,
+  env: Readonly<Record<string, string>>,
 ): ChainHead {
   const child = spawn(tools.perl, headArguments(tools, joinFiles), {
     env,

@@ -1,16 +1,17 @@
+import type { JobGroup } from '../cgroup.ts';
 import type { ChainHead } from './chain-head.ts';
 import { headProgram } from './head-program.ts';
 import type { Rights } from './rights.ts';
 import type { SystemCalls } from './system-calls.ts';
 import { type ChainMode, waiterArguments } from './waiter.ts';
 
-/** What a chain is made of; made by an isolation for one job. */
+/** What a chain is made of; made by an isolation for one command. */
 export interface Chain {
   tools: ChainTools;
-  /** Files that take the pid of who joins a control group. */
-  joinFiles: readonly string[];
-  /** A process that has joined them and waits to become the chain; the first may have been ready for long. */
-  takeHead(): ChainHead;
+  /** What it is in before it is anything else. */
+  group: Pick<JobGroup, 'joinFiles' | 'members' | 'stopForking'>;
+  /** A process that has joined them and waits to become the chain. */
+  head: ChainHead;
   rights: Rights;
   /** The program that makes a sandbox, with its arguments; null: there is none. */
   sandbox: readonly string[] | null;
@@ -57,7 +58,7 @@ export function enterChain(
   options: Omit<EnterOptions, 'streams'>,
 ): { file: string; args: string[]; env: Record<string, string> } {
   const orders = ordersOf(chain, { ...options, streams: null });
-  const args = [...headArguments(chain.tools, chain.joinFiles), '--', ...orders];
+  const args = [...headArguments(chain.tools, chain.group.joinFiles), '--', ...orders];
   return { file: chain.tools.perl, args, env: { ...bareEnvironment, ...marksOf(options.env) } };
 }
 

@@ -8,11 +8,10 @@ import type { ControlGroups } from '../cgroup.ts';
 import type { HeldUser } from '../job-users.ts';
 import { writeAccountFiles } from './account-files.ts';
 import { bubblewrapArguments } from './bubblewrap.ts';
-import { type ChainHead, spawnHead } from './chain-head.ts';
 import type { Chain, ChainTools } from './enter.ts';
 import type { JobUser } from './job-user.ts';
 import { boundsOf, type Rights } from './rights.ts';
-import { discardHead, type GroupedHead, Spares } from './spares.ts';
+import { discardHead, Spares } from './spares.ts';
 
 /** How commands are shut in by this worker. */
 export interface IsolationOptions {
@@ -119,8 +118,8 @@ function shutIn(options: IsolationOptions, spares: Spares | null, request: Isola
   group.limit(asked);
   const chain = {
     tools,
-    joinFiles: group.joinFiles,
-    takeHead: headsOf(grouped, tools),
+    group,
+    head: grouped.head,
     rights: rightsOf(options, { user, asked }),
     sandbox: sandbox === null ? null : sandbox.program,
   };
@@ -132,16 +131,6 @@ function shutIn(options: IsolationOptions, spares: Spares | null, request: Isola
     await removed;
   };
   return { level, chain, limits, ranOutOfMemory: group.ranOutOfMemory, release };
-}
-
-/** A chain may be entered again, in the same groups. */
-function headsOf({ head, group }: GroupedHead, tools: ChainTools): () => ChainHead {
-  let first: ChainHead | null = head;
-  return () => {
-    const taken = first ?? spawnHead(tools, group.joinFiles);
-    first = null;
-    return taken;
-  };
 }
 
 function rightsOf(

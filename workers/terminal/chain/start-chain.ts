@@ -31,7 +31,7 @@ export interface ChainedCommand {
  * @throws {ProblemError} `spawn_failed`. What was left on the descriptors is the chain's, and to be dropped.
  */
 export async function startChain(chain: Chain, options: EnterOptions): Promise<ChainedCommand> {
-  const head = chain.takeHead();
+  const { head } = chain;
   const { pid, reports, gone } = head;
   if (pid === undefined) throw startProblem(await head.refused);
   head.become(ordersOf(chain, options));
