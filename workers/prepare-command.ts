@@ -4,13 +4,14 @@ import { ProblemError } from '../src/contract/problem.ts';
 import { terminalSizeOf } from '../src/core/terminal-size.ts';
 import { bytesOf } from '../src/platform/text-or-base64.ts';
 import type { Attempt } from './attempt.ts';
+import { giveTree } from './files/give-tree.ts';
 import { Folder } from './files/within-folder.ts';
 import type { WorkerServices } from './services.ts';
 import type { JobIsolation } from './terminal/chain/isolation.ts';
 import type { JobUser } from './terminal/chain/job-user.ts';
 import { commandEnvironment } from './terminal/environment.ts';
 import { type PreparedLaunch, prepareLaunch } from './terminal/launch.ts';
-import { closeWorkspace, openWorkspace } from './terminal/workspace.ts';
+import { closeWorkspace, findCwd, openWorkspace } from './terminal/workspace.ts';
 import { untilRedisAnswers } from './until-redis-answers.ts';
 
 /** A command that may be started, and what shuts it in. */
@@ -34,20 +35,23 @@ export async function prepareCommand(
   const user = await services.isolation.holdUser();
   let release = async (): Promise<void> => user?.release();
   try {
-    const folders = openWorkspace({
-      workspacesDir: services.workspacesDir,
-      jobId: attempt.job.id,
-      workRoots: services.workRoots,
-      user,
-      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-    });
+    const { workspace, formerUid } = openWorkspace({ ...services, jobId: attempt.job.id, user });
+    const leave = () => {
+      if (user !== null) closeWorkspace(workspace);
+    };
+    release = async () => {
+      leave();
+      user?.release();
+    };
+    if (user !== null && formerUid !== null) await giveTree(workspace, { from: formerUid, to: user });
+    if (spec.files !== undefined) await writeFiles(services, attempt.job.id, workspace);
+    const folders = { workspace, cwd: findCwd(spec.cwd, { workspace, workRoots: services.workRoots }) };
     const isolation = shutIn(services, attempt, { spec, user, ...folders });
     release = async () => {
-      if (user !== null) closeWorkspace(folders.workspace);
+      leave();
       await isolation.release();
       user?.release();
     };
-    if (spec.files !== undefined) await writeFiles(services, attempt.job.id, folders.workspace);
     const secrets = await readSecrets(services, attempt.job.id);
     const launch = await openLaunch(services, attempt, { spec, isolation, secrets, ...folders });
     return { ...launch, isolation, secrets: Object.values(secrets), release };

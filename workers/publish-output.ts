@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { limits } from '../src/contract/limits.ts';
 import type { Patterns } from '../src/platform/redact.ts';
 import type { Attempt } from './attempt.ts';
 import { KeptOutput } from './kept-output.ts';
@@ -29,7 +31,10 @@ export async function publishOutput(
       if (kept.isFull && !transcript.answers) continue;
       const stream = streams.get(name) ?? new OutputStream(name, { patterns, emit });
       streams.set(name, stream);
+      const startedAt = performance.now();
       stream.take(bytes);
+      // Many long secrets take long to look for, and chunks that wait come without a turn of the event loop.
+      if (performance.now() - startedAt > limits.outputTurnMs) await nextTurn();
       if (transcript.isFull()) await attempt.limits.hold(transcript.room());
     }
   } finally {

@@ -2,7 +2,7 @@ import type { CommandSpec } from '../src/contract/job.ts';
 import { ProblemError, problem } from '../src/contract/problem.ts';
 import type { CommandResult } from '../src/contract/result.ts';
 import { terminalSizeOf } from '../src/core/terminal-size.ts';
-import { type Patterns, secretPatterns } from '../src/platform/redact.ts';
+import { type Patterns, redact, secretPatterns } from '../src/platform/redact.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 import { type PreparedJob, prepareCommand } from './prepare-command.ts';
 import { publishOutput } from './publish-output.ts';
@@ -124,7 +124,8 @@ async function follow(
     const result = { ...exit, sandbox: isolation.level, terminal: command.terminal, ...output };
     const usage = await command.usage;
     const resources = usage && { maxRssBytes: usage.largestBytes, cpuMs: usage.cpuMs };
-    return outcomeOf(attempt, { ...result, resources, killed: command.killed() }, isolation);
+    const killed = maskNames(patterns, command.killed());
+    return outcomeOf(attempt, { ...result, resources, killed }, isolation);
   } finally {
     ending.signal.removeEventListener('abort', stop);
     stopReceiving();
@@ -133,6 +134,11 @@ async function follow(
     command.terminate({ kill: true });
     await command.exit;
   }
+}
+
+/** A program may be called like a secret. */
+function maskNames(patterns: Patterns | null, killed: CommandResult['killed']): CommandResult['killed'] {
+  return killed && { ...killed, programs: killed.programs.map((name) => redact(patterns, name)) };
 }
 
 function outcomeOf({ job }: Attempt, result: CommandResult, isolation: JobIsolation): Outcome {

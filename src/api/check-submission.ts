@@ -18,6 +18,12 @@ export function checkSubmission(body: JobSubmission, where: '' | '/spec'): void 
   }
   if (Buffer.byteLength(body.stdin ?? '') > limits.stdinBytesMax)
     throw refused(`${where}/stdin`, `is larger than ${limits.stdinBytesMax} bytes`);
+  const secretBytes = Object.values(body.secrets ?? {}).reduce(
+    (sum, each) => sum + Buffer.byteLength(each),
+    0,
+  );
+  if (secretBytes > limits.secretsBytesMax)
+    throw refused(`${where}/secrets`, `are together more than ${limits.secretsBytesMax} bytes`);
   checkFiles(body.files ?? [], `${where}/files`);
 }
 

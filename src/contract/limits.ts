@@ -20,6 +20,8 @@ export const limits = {
   variablesMax: 64,
   /** The value of one variable or secret. */
   variableCharactersMax: 8 * KIB,
+  /** All secrets of one job: each byte of output is compared with them. */
+  secretsBytesMax: 64 * KIB,
   /** Text given to a command's standard input at submit. */
   stdinBytesMax: 512 * KIB,
   /** Messages of one prompt. */
@@ -237,11 +239,15 @@ export const limits = {
   /** What a command leaves behind when it ends by itself: time after SIGTERM, then kills until this gives up. */
   leftoverGraceMs: 300,
   killGiveUpMs: 5 * SECOND_MS,
+  /** When nothing of a command is left, its end is reported within this, or by who reports it being killed. */
+  reportOfEndMs: SECOND_MS,
   /** What has outlived kills for this long ends with its pid namespace. */
   killGuardAfterMs: 300,
   /** A command's output that nobody has taken: reading stops, and goes on. One more read of 64 KiB may come. */
   commandHeldBytesPause: 896 * KIB,
   commandHeldBytesResume: 256 * KIB,
+  /** A chunk of output that takes longer to go through lets others go on before the next. */
+  outputTurnMs: 5,
   /** What one chunk costs beside its bytes, so that byte-wise output cannot fill the memory. */
   chunkOverheadBytes: 256,
   /** A program that does not read its input is tried again in steps that double between these. */

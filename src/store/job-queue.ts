@@ -19,21 +19,21 @@ export interface QueueCounts {
 }
 
 export function createJobQueue(redisUrl: string) {
-  const connections = openConnections(redisUrl, {
-    ...reconnecting,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    commandTimeout: 5000,
-  });
-  const queue = new Queue(queueName, { prefix: queuePrefix, connection: connections.first });
-  queue.on('error', () => {}); // callers hear of it through their own call
+  let opened = openQueue(redisUrl);
+  const live = (): Queue => {
+    if (opened.hasFailed()) {
+      void opened.close().catch(() => {});
+      opened = openQueue(redisUrl);
+    }
+    return opened.queue;
+  };
 
   /** Adding an id that waits already changes nothing. `priority` is 0 to 9, higher first. */
   async function add(
     job: string,
     { priority, delayMs }: { priority: number; delayMs: number },
   ): Promise<void> {
-    await queue.add(
+    await live().add(
       'run',
       {},
       {
@@ -49,22 +49,24 @@ export function createJobQueue(redisUrl: string) {
 
   /** Whether a worker will still be offered the job without our help. */
   async function isScheduled(job: string): Promise<boolean> {
-    const state = await queue.getJobState(job);
+    const state = await live().getJobState(job);
     return state !== 'unknown' && state !== 'completed' && state !== 'failed';
   }
 
   /** Takes a waiting entry away; one that a worker holds stays and finds the job ended. */
   async function remove(job: string): Promise<void> {
-    if ((await queue.getJobState(job)) !== 'active') await queue.remove(job);
+    if ((await live().getJobState(job)) !== 'active') await live().remove(job);
   }
 
   /** Forgets what is known of the job, so that it can be added again. */
   async function forget(job: string): Promise<void> {
-    await queue.remove(job).catch(() => {}); // refused while a worker holds it, which is as well
+    await live()
+      .remove(job)
+      .catch(() => {}); // refused while a worker holds it, which is as well
   }
 
   async function counts(): Promise<QueueCounts> {
-    const all = await queue.getJobCounts('wait', 'prioritized', 'delayed', 'active');
+    const all = await live().getJobCounts('wait', 'prioritized', 'delayed', 'active');
     return {
       queued: (all.wait ?? 0) + (all.prioritized ?? 0),
       delayed: all.delayed ?? 0,
@@ -72,8 +74,29 @@ export function createJobQueue(redisUrl: string) {
     };
   }
 
-  const close = () => queue.close().finally(connections.cut);
+  const close = () => opened.close();
   return { add, isScheduled, remove, forget, counts, close };
+}
+
+/**
+ * Problem: BullMQ asks Redis for its version once it is connected. Where the answer is too late it takes the queue for
+ * broken, for ever and without a word: everything that is asked of it is refused.
+ * Solution: whoever uses a queue that has failed so opens another.
+ */
+function openQueue(redisUrl: string) {
+  const connections = openConnections(redisUrl, {
+    ...reconnecting,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 5000,
+  });
+  const queue = new Queue(queueName, { prefix: queuePrefix, connection: connections.first });
+  queue.on('error', () => {}); // callers hear of it through their own call
+  let failed = false;
+  queue.waitUntilReady().catch(() => {
+    failed = true;
+  });
+  return { queue, hasFailed: () => failed, close: () => queue.close().finally(connections.cut) };
 }
 
 /**

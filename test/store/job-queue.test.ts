@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { consumeQueue, createJobQueue } from '../../src/store/job-queue.ts';
 import { connectRedis } from '../../src/store/redis.ts';
@@ -32,6 +32,33 @@ async function triesOfOthers(): Promise<number> {
   await until(() => own === 5 && tries >= own, 'the other client has tried five times');
   await new Promise((resolve) => server.close(resolve));
   return tries - own;
+}
+
+/** A way to Redis on which the answer to the second INFO comes too late for who waits five seconds. */
+async function slowAtTheStart(): Promise<{ url: string; close: () => void }> {
+  let asked = 0;
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const upstream = connect(redis.socketPath);
+    sockets.push(client, upstream);
+    let heldUntil = 0;
+    client.on('data', (bytes) => {
+      if (/\binfo\b/i.test(bytes.toString('latin1')) && ++asked === 2) heldUntil = Date.now() + 5500;
+      upstream.write(bytes);
+    });
+    upstream.on('data', (bytes) => {
+      setTimeout(() => client.write(bytes), Math.max(0, heldUntil - Date.now()));
+    });
+    for (const socket of [client, upstream]) socket.on('error', () => {}).on('close', () => client.destroy());
+  });
+  const port = await new Promise<number>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+  );
+  const close = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { url: `redis://127.0.0.1:${port}`, close };
 }
 
 function consume() {
@@ -84,5 +111,26 @@ describe('while Redis is away', () => {
     await adding;
     await until(() => seen.includes(job), 'the consumer works');
     await Promise.all([queue.close(), consumer.close(10_000)]);
+  });
+});
+
+describe('A queue whose Redis was slow when it was opened', () => {
+  it('is opened anew by who uses it next', async () => {
+    const { url, close } = await slowAtTheStart();
+    const queue = createJobQueue(url);
+    await expect
+      .poll(
+        () =>
+          queue.counts().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    await queue.add(newJobId(), { priority: 0, delayMs: 0 });
+    expect(await queue.counts()).toMatchObject({ queued: 1 });
+    await queue.close();
+    close();
   });
 });

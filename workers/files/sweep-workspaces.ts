@@ -1,9 +1,10 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { jobIdPattern } from '../../src/contract/job-id.ts';
 import { limits } from '../../src/contract/limits.ts';
 import type { JobRecords } from '../../src/store/job-records.ts';
+import { accountsPrefix } from '../terminal/chain/account-files.ts';
 import { removeTree } from './remove-tree.ts';
 
 export interface SweepOptions {
@@ -26,7 +27,15 @@ export async function sweepWorkspaces({
   logger,
 }: SweepOptions): Promise<void> {
   const isJob = new RegExp(jobIdPattern);
-  for (const name of (await readdir(workspacesDir)).filter((each) => isJob.test(each))) {
+  const names = await readdir(workspacesDir);
+  for (const name of names.filter((each) => each.startsWith(accountsPrefix))) {
+    const file = join(workspacesDir, name);
+    const changed = await lastChange(file);
+    // A sandbox that has begun no longer needs it.
+    if (changed !== null && Date.now() - changed.getTime() > limits.workspaceSweepMs)
+      await rm(file, { force: true }).catch(() => {});
+  }
+  for (const name of names.filter((each) => isJob.test(each))) {
     const folder = join(workspacesDir, name);
     const job = await records.get(name);
     const ended = job === null ? await lastChange(folder) : job.finishedAt;

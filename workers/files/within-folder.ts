@@ -61,7 +61,7 @@ export class Folder {
       const found = await handle.stat();
       // A second name of somebody else's file could be made where the job may not read it. Root has the folder when
       // nothing runs in it any more, and no job was ever asked whether root's files may be read.
-      const isTheirs = found.nlink === 1 || (found.uid === this.#owner.uid && found.uid !== 0);
+      const isTheirs = found.nlink === 1 || (found.uid === this.#makerUid() && found.uid !== 0);
       if (found.isFile() && isTheirs) return { handle, bytes: found.size };
       await handle.close();
       throw notPlain(names);
@@ -69,7 +69,7 @@ export class Folder {
   }
 
   /**
-   * Writes a file whole or not at all, in the place of one that is there, with the folders on the way.
+   * Writes a file whole or not at all, with the folders on the way. In the place of a program it is one too.
    * @returns whether there was none before.
    */
   async writeFile(
@@ -79,7 +79,9 @@ export class Folder {
   ): Promise<{ bytes: number; isNew: boolean }> {
     return this.#inParent(names, { make: true }, async (parent, name) => {
       const temporary = parent.#child(`.upload-${randomBytes(8).toString('hex')}`);
-      const mode = executable ? 0o700 : 0o600;
+      const replaced = await lstat(parent.#child(name)).catch(() => null);
+      const staysExecutable = replaced?.isFile() === true && (replaced.mode & 0o100) !== 0;
+      const mode = executable || staysExecutable ? 0o700 : 0o600;
       const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
       try {
         let bytes = 0;
@@ -88,7 +90,7 @@ export class Folder {
           bytes += chunk.length;
         }
         await this.#give(handle);
-        const isNew = (await parent.#stat(name)) === null;
+        const isNew = replaced === null;
         await rename(temporary, parent.#child(name));
         return { bytes, isNew };
       } catch (error) {
@@ -208,6 +210,12 @@ export class Folder {
     const folder = new Folder(handle, join(this.#path, name), this.#owner);
     if (made) await this.#give(handle);
     return folder;
+  }
+
+  /** Whose it was, where it was taken back: its group has stayed, of the same number. */
+  #makerUid(): number {
+    const { uid, gid } = this.#owner;
+    return uid === 0 ? gid : uid;
   }
 
   async #give(handle: FileHandle): Promise<void> {

@@ -20,8 +20,8 @@ interface ControlGroupPlace {
 export interface JobGroup {
   /** Whoever writes its pid into each of these is in them, with all it starts. */
   joinFiles: string[];
-  /** Bounds what all that are in them use together. */
-  limit(bounds: { memoryBytes: number; processes: number }): void;
+  /** Bounds what all that are in them use together; answers which of the bounds hold. */
+  limit(bounds: { memoryBytes: number; processes: number }): { memory: boolean; processes: boolean };
   /** Pids of all processes in them, wherever these have gone; none where there are no groups. */
   members(): number[];
   /** From now on nothing in them can start another process. */
@@ -58,16 +58,16 @@ export function makeJobGroup(groups: ControlGroups, name: string): JobGroup {
   return {
     joinFiles: folders.map((folder) => join(folder, 'cgroup.procs')),
     limit: ({ memoryBytes, processes }) => {
-      if (memory && groups.memory?.version === 1) {
-        set(memory, 'memory.limit_in_bytes', memoryBytes);
+      const isFirst = groups.memory?.version === 1;
+      const isHeld =
+        memory !== null && set(memory, isFirst ? 'memory.limit_in_bytes' : 'memory.max', memoryBytes);
+      if (memory !== null) {
         // Where swap is counted, it must not be a way around.
-        set(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
-      } else if (memory) {
-        set(memory, 'memory.max', memoryBytes);
-        set(memory, 'memory.swap.max', 0);
+        if (isFirst) set(memory, 'memory.memsw.limit_in_bytes', memoryBytes);
+        else set(memory, 'memory.swap.max', 0);
         set(memory, 'memory.oom.group', 0);
       }
-      if (pids) set(pids, 'pids.max', processes);
+      return { memory: isHeld, processes: pids !== null && set(pids, 'pids.max', processes) };
     },
     members: () => membersOf(pids ?? memory),
     stopForking: () => {
@@ -131,10 +131,9 @@ function makeGroup({ folder }: ControlGroupPlace, name: string): string | null {
   }
 }
 
-function set(folder: string, file: string, value: number): void {
-  tryTo(() => {
-    if (existsSync(join(folder, file))) writeFileSync(join(folder, file), String(value));
-  });
+/** Whether the kernel took it. */
+function set(folder: string, file: string, value: number): boolean {
+  return tryTo(() => writeFileSync(join(folder, file), String(value), { flag: 'r+' }));
 }
 
 function killsIn(folder: string): number {

@@ -24,6 +24,8 @@ export interface ProcessTree {
   signalForeground(signal: NodeJS.Signals): void;
   /** Kills the one process with which everything in the job's pid namespace ends; absent where it has none. */
   readonly killGuard?: () => void;
+  /** Kills who watches over the job and reports its end; absent where nobody does. */
+  readonly killWatchers?: () => void;
   /** From now on no process of the job can start another; absent where nothing could bring that about. */
   readonly stopForking?: () => void;
   /** Settles when the kernel has said that no process of the job is left; absent where it never would. */
@@ -58,11 +60,14 @@ export function createProcessTree(root: TreeRoot): ProcessTree {
   if (!hasProcessTable()) return createGroupTree(root.pid);
   const first = readProcess(root.pid);
   const startTicks = first?.startTicks ?? 0;
-  const survey = () => surveyTree(root, startTicks);
+  const sessionTicks = root.session === undefined ? undefined : readProcess(root.session)?.startTicks;
+  const survey = () => surveyTree(root, { startTicks, sessionTicks });
+  const watchers = root.watchers?.flatMap((pid) => readProcess(pid) ?? []);
   const guard = root.guard === undefined ? undefined : readProcess(root.guard);
   const { namespaceEnd, group } = root;
   return {
     ...(group && { stopForking: group.stopForking }),
+    ...(watchers && { killWatchers: () => watchers.forEach((each) => void signalProcess(each, 'SIGKILL')) }),
     ...(namespaceEnd && { namespaceEnd }),
     ...(guard && { killGuard: () => void signalProcess(guard, 'SIGKILL') }),
     survey,
@@ -94,15 +99,24 @@ function createGroupTree(pid: number): ProcessTree {
   };
 }
 
-function surveyTree(root: TreeRoot, startTicks: number): Survey {
+interface StartTimes {
+  /** Of the root, in clock ticks after boot. */
+  startTicks: number;
+  /** Of the leader of the second session; undefined where it was gone. */
+  sessionTicks: number | undefined;
+}
+
+function surveyTree(root: TreeRoot, { startTicks, sessionTicks }: StartTimes): Survey {
   const table = readProcessTable().filter((it) => it.startTicks >= startTicks && it.pid !== process.pid);
   const rootNow = table.find((it) => it.pid === root.pid);
   const numberIsOurs = rootNow === undefined || rootNow.startTicks === startTicks;
+  const leader = table.find((it) => it.pid === root.session);
+  const session = leader === undefined || leader.startTicks === sessionTicks ? root.session : undefined;
   const inGroup = new Set(root.group?.members());
   const found = new Map<number, ProcessRecord>();
   let sure = true;
   for (const record of table) {
-    if (inGroup.has(record.pid) || (numberIsOurs && isTied(record, root))) {
+    if (inGroup.has(record.pid) || (numberIsOurs && isTied(record, { pid: root.pid, session }))) {
       found.set(record.pid, record);
       continue;
     }
@@ -115,7 +129,10 @@ function surveyTree(root: TreeRoot, startTicks: number): Survey {
   return { members: [...found.values()], sure };
 }
 
-function isTied({ pid, group, session }: ProcessRecord, root: TreeRoot): boolean {
+function isTied(
+  { pid, group, session }: ProcessRecord,
+  root: { pid: number; session: number | undefined },
+): boolean {
   return pid === root.pid || group === root.pid || session === root.pid || session === root.session;
 }
 

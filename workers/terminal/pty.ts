@@ -29,7 +29,7 @@ export async function runInPty(
     onStuck: () => releaseFlow(device),
   });
   output.resume();
-  const input = createTypedInput(createInputWriter(device.masterFd, command.stdin));
+  const input = createTypedInput(createInputWriter(device.masterFd, command.stdin), command.stdin);
   return superviseCommand({
     ...started,
     terminal: 'pty',

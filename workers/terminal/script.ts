@@ -71,7 +71,7 @@ async function startUnder(
   }
   // The watcher has started the chain itself.
   command.chain?.head.kill();
-  const input = createTypedInput(under.openInput());
+  const input = createTypedInput(under.openInput(), command.stdin);
   const found =
     command.chain === null
       ? { commandPid: start.commandPid, watchers: [] }

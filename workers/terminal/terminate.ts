@@ -33,7 +33,11 @@ export function createEnding(
     clearTimeout(timer);
     state = 'killing';
     killing ??= killUntilNone(tree).then((left) => {
-      if (left.length === 0) return;
+      if (left.length === 0) {
+        // Who would report the end may have been stopped by the job.
+        if (!commandEnded) timer = setTimeout(() => tree.killWatchers?.(), limits.reportOfEndMs);
+        return;
+      }
       onGaveUp(left);
       giveUp();
     });

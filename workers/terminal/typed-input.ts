@@ -9,12 +9,12 @@ export interface TypedInput extends InputWriter {
   typeEndOfFile(): void;
 }
 
-export function createTypedInput(writer: InputWriter): TypedInput {
-  let inLine = false;
+/** @param first what `writer` begins with by itself. */
+export function createTypedInput(writer: InputWriter, first: Buffer): TypedInput {
+  let inLine = endsInLine(first);
   const write = (bytes: Buffer): boolean => {
     const taken = writer.write(bytes);
-    const last = bytes.at(-1);
-    if (taken && last !== undefined) inLine = !lineEnds.includes(last);
+    if (taken && bytes.length > 0) inLine = endsInLine(bytes);
     return taken;
   };
   return {
@@ -22,6 +22,11 @@ export function createTypedInput(writer: InputWriter): TypedInput {
     write,
     typeEndOfFile: () => void writer.writeControl(Buffer.from(inLine ? '\u0004\u0004' : '\u0004')),
   };
+}
+
+function endsInLine(bytes: Buffer): boolean {
+  const last = bytes.at(-1);
+  return last !== undefined && !lineEnds.includes(last);
 }
 
 /** Line feed, carriage return, end of file, Ctrl-C. */

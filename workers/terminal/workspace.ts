@@ -8,46 +8,60 @@ export interface WorkspaceOptions {
   /** Absolute path of the folder of all workspaces. */
   workspacesDir: string;
   jobId: string;
-  /** As the job asked: relative to its workspace, or absolute under a work root. */
-  cwd?: string;
-  /** Absolute folders; may be links. */
-  workRoots: readonly string[];
   /** Whose the workspace is to be; null: the service's own. */
-  user?: JobUser | null;
+  user: JobUser | null;
 }
 
 /**
- * Makes the folder of a job, which only the service's user may enter, and finds where its command is
- * to run. A second call for the same job gives the same folder, with what is in it.
- * @returns real absolute paths.
- * @throws {ProblemError} `spawn_failed` when `cwd` does not exist, is no folder, or leads, also by a link or
- * `..`, out of where the job may be.
+ * Makes the folder of a job, which only its user may enter. A second call for the same job gives the same folder, with
+ * what is in it, which is the former user's.
+ * @returns its real absolute path, and who that was; null: nobody else.
+ * @throws {ProblemError} `spawn_failed` when it cannot be made.
  */
-export function openWorkspace({ workspacesDir, jobId, cwd, workRoots, user = null }: WorkspaceOptions): {
+export function openWorkspace({ workspacesDir, jobId, user }: WorkspaceOptions): {
   workspace: string;
-  cwd: string;
+  formerUid: number | null;
 } {
   const workspace = makeWorkspace(join(workspacesDir, jobId));
-  if (user !== null) chownSync(workspace, user.uid, user.gid);
-  if (cwd === undefined) return { workspace, cwd: workspace };
-  const asked = realFolder(isAbsolute(cwd) ? cwd : join(workspace, cwd), cwd);
-  const allowed = isAbsolute(cwd) ? [workspace, ...workRoots.flatMap(realRoot)] : [workspace];
-  if (allowed.some((root) => isWithin(asked, root))) return { workspace, cwd: asked };
+  if (user === null) return { workspace, formerUid: null };
+  const { uid, gid } = statSync(workspace);
+  // What was taken back has kept its group, of the same number.
+  const former = uid === 0 ? gid : uid;
+  chownSync(workspace, user.uid, user.gid);
+  return { workspace, formerUid: former === 0 || former === user.uid ? null : former };
+}
+
+/**
+ * Finds where a command is to run.
+ * @param asked as the job has it: relative to its workspace, or absolute under a work root.
+ * @param workRoots absolute folders; may be links.
+ * @returns a real absolute path.
+ * @throws {ProblemError} `spawn_failed` when it does not exist, is no folder, or leads, also by a link or `..`, out of
+ * where the job may be.
+ */
+export function findCwd(
+  asked: string | undefined,
+  { workspace, workRoots }: { workspace: string; workRoots: readonly string[] },
+): string {
+  if (asked === undefined) return workspace;
+  const real = realFolder(isAbsolute(asked) ? asked : join(workspace, asked), asked);
+  const allowed = isAbsolute(asked) ? [workspace, ...workRoots.flatMap(realRoot)] : [workspace];
+  if (allowed.some((root) => isWithin(real, root))) return real;
   throw new ProblemError(
     'spawn_failed',
-    isAbsolute(cwd)
-      ? `The working directory "${cwd}" is not under one of the work roots (LLMMIXER_WORK_ROOTS). Choose a folder in one, or add it there.`
-      : `The working directory "${cwd}" leads out of the workspace of the job.`,
+    isAbsolute(asked)
+      ? `The working directory "${asked}" is not under one of the work roots (LLMMIXER_WORK_ROOTS). Choose a folder in one, or add it there.`
+      : `The working directory "${asked}" leads out of the workspace of the job.`,
   );
 }
 
 /**
- * Takes a workspace back from the user it was given to, so that no later job with the same user may enter it. One
- * that is gone is left alone.
+ * Takes a workspace back from the user it was given to, so that no later job with the same user may enter it. Its group
+ * stays, and tells whose it was. One that is gone is left alone.
  */
 export function closeWorkspace(workspace: string): void {
   try {
-    chownSync(workspace, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+    chownSync(workspace, process.getuid?.() ?? 0, statSync(workspace).gid);
     chmodSync(workspace, 0o700);
   } catch {}
 }

@@ -48,6 +48,13 @@ describe('Control groups of a job', () => {
     expect(group.ranOutOfMemory()).toBe(true);
   });
 
+  it.runIf(groups.memory !== null)('that could not be made bound nothing, and say so', () => {
+    const lost = { memory: { folder: '/proc/none', version: 1 as const }, processes: groups.processes };
+    const group = make(lost, { memoryBytes: mebibyte, processes: 10 });
+    const held = group.limit({ memoryBytes: mebibyte, processes: 10 });
+    expect(held).toEqual({ memory: false, processes: groups.processes !== null });
+  });
+
   it.runIf(groups.memory !== null)('leave alone who keeps to it', async () => {
     const group = make(groups, { memoryBytes: 200 * mebibyte, processes: 50 });
     const fill = `perl -e '$_ = "x" x (30 * 1024 * 1024); print "done"'`;
@@ -93,16 +100,16 @@ describe('Control groups of a job', () => {
       await expect
         .poll(() => {
           endAbandonedGroups();
-          return group.members();
+          return group.joinFiles.filter((file) => existsSync(file));
         })
         .toEqual([]);
-      expect(group.joinFiles.some((file) => existsSync(file))).toBe(false);
     },
   );
 
   it('of a machine that has none are none', () => {
     const group = make({ memory: null, processes: null }, { memoryBytes: mebibyte, processes: 1 });
     expect(group.joinFiles).toEqual([]);
+    expect(group.limit({ memoryBytes: mebibyte, processes: 1 })).toEqual({ memory: false, processes: false });
     expect(group.ranOutOfMemory()).toBe(false);
   });
 

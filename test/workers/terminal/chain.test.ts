@@ -208,6 +208,17 @@ describe.each([...levels])('At level %s', (level, isolation) => {
     expect(processesNamed(mark)).toEqual([]);
   });
 
+  it.each(ways)(
+    'who watches over a command can be stopped by it, and the job ends all the same, over $way',
+    async (way) => {
+      const command = await start(isolation, 'kill -STOP $PPID; echo up; sleep 60', { way });
+      const seen = follow(command);
+      await seen.until('up');
+      command.terminate({ kill: true });
+      expect(await seen.ended).toMatchObject({ signal: 'SIGKILL' });
+    },
+  );
+
   it('a command that asks for more than it may is refused by name', async () => {
     await expect(shutIn(isolation, { limits: { openFiles: 5000 } })).rejects.toThrow(
       /limits.openFiles 5000.*4096/,

@@ -30,6 +30,15 @@ describe.each(ways)('Input to a command run by $way', ({ way, tools }) => {
     expect(watched.text()).toContain('half');
   });
 
+  it('that was there at the start, and did not end a line, is ended too', async () => {
+    const command = await start({ argv: ['cat'] }, { tools: tools(), stdin: 'half a line' });
+    const watched = follow(command);
+    if (way !== 'pipes') await watched.until('half a line');
+    command.endInput();
+    expect(await watched.ended).toEqual({ exitCode: 0, signal: null });
+    expect(watched.text()).toContain('half a line');
+  });
+
   it('arrives byte for byte, 64 KiB in one go and 512 KiB at the start', async () => {
     const [first, later] = [randomBytes(limits.stdinBytesMax), randomBytes(limits.inputQueueBytesMax)];
     const sum = createHash('sha256').update(first).update(later).digest('hex');

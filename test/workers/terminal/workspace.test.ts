@@ -1,20 +1,22 @@
-import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, linkSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ProblemError } from '../../../src/contract/problem.ts';
-import { openWorkspace } from '../../../workers/terminal/workspace.ts';
+import { giveTree } from '../../../workers/files/give-tree.ts';
+import { closeWorkspace, findCwd, openWorkspace } from '../../../workers/terminal/workspace.ts';
 import { freshFolder } from './run-in-room.ts';
 
 function room() {
   const dataDir = freshFolder();
   const root = freshFolder();
-  const open = (cwd?: string, workRoots: string[] = [root]) =>
-    openWorkspace({
+  const open = (cwd?: string, workRoots: string[] = [root]) => {
+    const { workspace } = openWorkspace({
       workspacesDir: join(dataDir, 'workspaces'),
       jobId: 'job_x',
-      workRoots,
-      ...(cwd === undefined ? {} : { cwd }),
+      user: null,
     });
+    return { workspace, cwd: findCwd(cwd, { workspace, workRoots }) };
+  };
   const refusal = (cwd: string, workRoots?: string[]) => {
     try {
       return open(cwd, workRoots);
@@ -79,4 +81,40 @@ describe('An absolute working directory', () => {
     expect(open(link, [link]).cwd).toBe(root);
     expect(refusal(root, ['/no/such/root'])).toContain('not under one of the work roots');
   });
+});
+
+describe.runIf(process.getuid?.() === 0)('A workspace that goes from one user to another', () => {
+  const [first, second] = [65_530, 65_531].map((id) => ({ uid: id, gid: id }));
+
+  it('is closed to both between them, and tells whose it was', () => {
+    const { options, workspace } = between();
+    closeWorkspace(workspace);
+    const { uid, mode } = statSync(workspace);
+    expect({ uid, mode: mode & 0o777 }).toEqual({ uid: 0, mode: 0o700 });
+    expect(openWorkspace({ ...options, user: second ?? null }).formerUid).toBe(first?.uid);
+  });
+
+  it('takes all that the first made along, and nothing that was not his', async () => {
+    const { workspace } = between();
+    const outside = freshFolder();
+    mkdirSync(join(workspace, 'made/deep'), { recursive: true });
+    for (const name of ['made', 'made/deep', 'made/deep/file']) {
+      if (name.endsWith('file')) writeFileSync(join(workspace, name), '');
+      chownSync(join(workspace, name), first?.uid ?? 0, first?.gid ?? 0);
+    }
+    writeFileSync(join(outside, 'secret'), '');
+    symlinkSync(outside, join(workspace, 'link'));
+    linkSync(join(outside, 'secret'), join(workspace, 'made/other-name'));
+    await giveTree(workspace, { from: first?.uid ?? 0, to: second ?? { uid: 0, gid: 0 } });
+    for (const name of ['made', 'made/deep', 'made/deep/file'])
+      expect(statSync(join(workspace, name)).uid).toBe(second?.uid);
+    expect(statSync(outside).uid).toBe(0);
+    expect(statSync(join(outside, 'secret')).uid).toBe(0);
+  });
+
+  function between() {
+    const options = { workspacesDir: join(freshFolder(), 'workspaces'), jobId: 'job_x' };
+    const { workspace } = openWorkspace({ ...options, user: first ?? null });
+    return { options, workspace };
+  }
 });

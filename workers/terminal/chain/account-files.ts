@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readOrEmpty } from '../../../src/platform/read-or-empty.ts';
@@ -20,7 +21,7 @@ export interface AccountFiles {
  * job cannot change them.
  */
 export function writeAccountFiles({ uid, gid }: JobUser, workspace: string): AccountFiles {
-  const place = join(dirname(workspace), `.accounts-${uid}`);
+  const place = join(dirname(workspace), `${accountsPrefix}${randomBytes(8).toString('hex')}`);
   const files = { passwd: `${place}-passwd`, group: `${place}-group` };
   const lines = {
     passwd: `job:x:${uid}:${gid}:job:${workspace}:/bin/sh\n`,
@@ -31,8 +32,10 @@ export function writeAccountFiles({ uid, gid }: JobUser, workspace: string): Acc
     await Promise.all(Object.values(files).map((file) => rm(file, { force: true }).catch(() => {})));
   };
   for (const name of ['passwd', 'group'] as const) {
-    rmSync(files[name], { force: true });
     writeFileSync(files[name], readOrEmpty(`/etc/${name}`) + lines[name], { flag: 'wx', mode: 0o644 });
   }
   return { ...files, remove };
 }
+
+/** What their names begin with; one that a killed worker left is removed with old workspaces. */
+export const accountsPrefix = '.accounts-';

@@ -115,7 +115,7 @@ function shutIn(options: IsolationOptions, spares: Spares | null, request: Isola
   const sandbox = level === 'sandbox' ? openSandbox(options, request, network) : null;
   const grouped = spares.takeHead();
   const { group } = grouped;
-  group.limit(asked);
+  const held = group.limit(asked);
   const chain = {
     tools,
     group,
@@ -123,7 +123,11 @@ function shutIn(options: IsolationOptions, spares: Spares | null, request: Isola
     rights: rightsOf(options, { user, asked }),
     sandbox: sandbox === null ? null : sandbox.program,
   };
-  const limits = effectiveLimits(options, { hasUser: user !== null, asked });
+  const limits = {
+    ...asked,
+    processes: user !== null || held.processes ? asked.processes : null,
+    memoryBytes: held.memory ? asked.memoryBytes : null,
+  };
   const release = async () => {
     const removed = sandbox?.remove();
     await discardHead(grouped);
