@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { limits } from './contract/limits.ts';
 import { type Config, configWarnings, readConfig } from './platform/config.ts';
+import { KnownSecrets } from './platform/known-secrets.ts';
 import { createLog } from './platform/log.ts';
 import { readPlaces } from './platform/places.ts';
 import { listenForShutdown } from './platform/shutdown.ts';
@@ -59,10 +60,19 @@ async function open(): Promise<void> {
 async function run({ command, supervised }: Arguments): Promise<void> {
   const environment = process.env;
   const config = readConfig(environment);
-  const log = createLog({ level: config.logLevel, process: command });
+  const secrets = new KnownSecrets();
+  secrets.add(config.apiKey ?? '', ...config.providers.map(({ key }) => key ?? ''));
+  const log = createLog({ level: config.logLevel, process: command, secrets });
   const shutdown = listenForShutdown();
   if (!supervised) for (const warning of configWarnings(environment, config)) log.warn(warning);
-  const shared = { config, environment, places: readPlaces(environment), log, version: readVersion() };
+  const shared = {
+    config,
+    environment,
+    places: readPlaces(environment),
+    log,
+    secrets,
+    version: readVersion(),
+  };
   if (command === 'up') {
     const program = fileURLToPath(import.meta.url);
     await runUp({ ...shared, shutdown, program, print: (text) => process.stdout.write(text) });

@@ -47,7 +47,7 @@ async function run(
   const { terminal, isolation } = prepared;
   const { level: sandbox, limits } = isolation;
   const note = noteOf(prepared);
-  const patterns = secretPatterns([...services.secrets, ...prepared.secrets]);
+  const patterns = secretPatterns([...services.secrets.values, ...prepared.secrets]);
   if (ending.signal.aborted) return null;
   const landing = await publisher.start(
     {

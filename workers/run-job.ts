@@ -78,9 +78,9 @@ async function runAttempt(
   const stopRenewing = keepLease(services, id, { identity, ending });
   try {
     if (begun.cancel) ending.end('cancel');
-    const outcome = await work(services, attempt, begun).catch((error: unknown) =>
-      unexpected(services, attempt, error),
-    );
+    const outcome = await work(services, attempt, begun)
+      .catch((error: unknown) => unexpected(services, attempt, error))
+      .then((each) => maskOutcome(services, each));
     const pickup = await finishAttempt(attempt, outcome);
     if (pickup.done) await tidy(services, id);
     return pickup;
@@ -159,6 +159,13 @@ function openPublisher(
       if (status !== undefined) void ring(status, cursor).catch(() => {});
     },
   });
+}
+
+/** What a provider answers, or a system refuses, may name a key of the service. */
+function maskOutcome({ secrets }: WorkerServices, outcome: Outcome | 'lost' | null): typeof outcome {
+  if (outcome === null || outcome === 'lost' || outcome.kind !== 'failed') return outcome;
+  const { error } = outcome;
+  return { ...outcome, error: { ...error, detail: secrets.mask(error.detail) } };
 }
 
 /** What a finished job no longer needs; the sweeper does it where this fails. */

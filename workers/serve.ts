@@ -7,6 +7,7 @@ import type { SandboxLevel, TerminalKind } from '../src/contract/result.ts';
 import type { Config } from '../src/platform/config.ts';
 import { makeDataFolder } from '../src/platform/data-folder.ts';
 import { findBubblewrap } from '../src/platform/find-bubblewrap.ts';
+import type { KnownSecrets } from '../src/platform/known-secrets.ts';
 import { readPlaces } from '../src/platform/places.ts';
 import { createSeal } from '../src/platform/seal.ts';
 import { EventLog } from '../src/store/event-log.ts';
@@ -37,6 +38,8 @@ export interface ServeWorkerOptions {
   redisUrl: string;
   apiKey: string;
   log: Logger;
+  /** What the service itself must not give away. */
+  secrets: KnownSecrets;
   environment: Readonly<Record<string, string | undefined>>;
   /** Aborts when the process should stop. */
   stop: AbortSignal;
@@ -124,7 +127,7 @@ function shutInCommands({ config, environment, log, stop }: ServeWorkerOptions):
 }
 
 function createServices(
-  { config, redisUrl, apiKey, environment, log: logger }: ServeWorkerOptions,
+  { config, apiKey, environment, secrets, log: logger }: ServeWorkerOptions,
   {
     connection,
     subscriber,
@@ -158,7 +161,7 @@ function createServices(
     place: placeOf(workspacesDir),
     workRoots: config.workRoots,
     environment,
-    secrets: [apiKey, ...config.providers.map(({ key }) => key ?? ''), passwordOf(redisUrl)],
+    secrets,
     running: new RunningAttempts(),
   };
 }
@@ -173,10 +176,6 @@ function sweepRegularly(services: WorkerServices, hours: number): () => void {
   sweep();
   const timer = setInterval(sweep, limits.workspaceSweepMs);
   return () => clearInterval(timer);
-}
-
-function passwordOf(redisUrl: string): string {
-  return decodeURIComponent(URL.parse(redisUrl)?.password ?? '');
 }
 
 function beatRegularly(

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { KnownSecrets } from '../src/platform/known-secrets.ts';
 import type { Seal } from '../src/platform/seal.ts';
 import type { EventLog } from '../src/store/event-log.ts';
 import type { Feed } from '../src/store/feed.ts';
@@ -35,6 +36,6 @@ export interface WorkerServices {
   /** The environment of this process, from which commands get the harmless part. */
   environment: Readonly<Record<string, string | undefined>>;
   /** What the service itself must not give away: its key, those of providers, the password of Redis. */
-  secrets: readonly string[];
+  secrets: KnownSecrets;
   running: RunningAttempts;
 }

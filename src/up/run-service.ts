@@ -4,6 +4,7 @@ import type { Config } from '../platform/config.ts';
 import type { Environment } from '../platform/environment.ts';
 import { errorCode } from '../platform/error-code.ts';
 import { keepYoungMemorySmall } from '../platform/keep-young-memory-small.ts';
+import type { KnownSecrets } from '../platform/known-secrets.ts';
 import type { Places } from '../platform/places.ts';
 import { exitCodes, StartError } from '../platform/start-error.ts';
 import type { ReadyMessage } from './child-message.ts';
@@ -18,6 +19,7 @@ export interface RunServiceOptions {
   /** Where the page is built to, for the API to serve. */
   pageFolder: string;
   log: Logger;
+  secrets: KnownSecrets;
   stop: AbortSignal;
   /** Started by `up`, which has seen Redis answer. One that is started again may find it away, and serves on. */
   supervised: boolean;
@@ -39,6 +41,8 @@ export async function runService(options: RunServiceOptions): Promise<void> {
   if (redis === null) return;
   try {
     const { key } = await ensureApiKey({ dataDir: config.dataDir, configured: config.apiKey });
+    options.secrets.add(key);
+    options.secrets.addPasswordOf(redis.url);
     const { message, closed } = await serve(options, { redisUrl: redis.url, apiKey: key });
     await options.announce(message);
     await closed;

@@ -6,6 +6,7 @@ import { type ApiReady, serveApi } from '../../src/api/serve.ts';
 import type { JobEvent } from '../../src/contract/event.ts';
 import type { Job, JobSubmission } from '../../src/contract/job.ts';
 import type { Config } from '../../src/platform/config.ts';
+import { KnownSecrets } from '../../src/platform/known-secrets.ts';
 import { bytesOf } from '../../src/platform/text-or-base64.ts';
 import { serveWorker } from '../../workers/serve.ts';
 import { workspacesFolderForOthers } from '../../workers/terminal/workspaces-folder.ts';
@@ -66,7 +67,9 @@ export async function startService(
     ...options.config,
   };
   const log = options.log ?? pino({ level: process.env.TEST_LOG ?? 'silent' });
-  const shared = { config, redisUrl, apiKey: options.key ?? apiKey, log };
+  const secrets = new KnownSecrets();
+  secrets.add(options.key ?? apiKey, ...config.providers.map(({ key }) => key ?? ''));
+  const shared = { config, redisUrl, apiKey: options.key ?? apiKey, log, secrets };
   const pageFolder = options.pageFolder ?? join(dataDir, 'no-page');
   const closers: (() => Promise<void>)[] = [];
 

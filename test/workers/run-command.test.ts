@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { KnownSecrets } from '../../src/platform/known-secrets.ts';
 import type { Attempt, Outcome } from '../../workers/attempt.ts';
 import { Ending } from '../../workers/ending.ts';
 import { runCommand } from '../../workers/run-command.ts';
@@ -60,7 +61,7 @@ async function run(ends: Ends): Promise<{ ending: Ending; outcome: Promise<Outco
     workspacesDir: dataDir,
     workRoots: [],
     environment: {},
-    secrets: [],
+    secrets: new KnownSecrets(),
     log: { connection: { ready: async () => {} } },
     records: { extra: async () => null },
     inbox: { read: async () => [] },

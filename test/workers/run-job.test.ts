@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobSpec } from '../../src/contract/job.ts';
+import { KnownSecrets } from '../../src/platform/known-secrets.ts';
 import { createSeal } from '../../src/platform/seal.ts';
 import { EventLog } from '../../src/store/event-log.ts';
 import { createFeed } from '../../src/store/feed.ts';
@@ -44,7 +45,7 @@ beforeAll(async () => {
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: [] }),
     screens: new Screens(pino({ level: 'silent' })),
-    secrets: [],
+    secrets: new KnownSecrets(),
     place: 'here',
     terminals: toolsWith(),
     isolation: isolationAtLevelNone(),
@@ -77,5 +78,15 @@ describe('a job whose start Redis is slow to store', () => {
     const job = await createJob(services.log, { spec });
     expect(await runJob(services, { job, ending: new Ending() })).toEqual({ done: true });
     expect(await services.records.get(job)).toMatchObject({ status: 'succeeded', error: null });
+  });
+});
+
+describe('the error of a job', () => {
+  it('names no secret of the service', async () => {
+    services.secrets.add('very-secret-key');
+    const job = await createJob(services.log, { spec: { type: 'command', argv: ['/none/very-secret-key'] } });
+    await runJob(services, { job, ending: new Ending() });
+    const { error } = (await services.records.get(job)) ?? {};
+    expect(error).toMatchObject({ code: 'spawn_failed', detail: expect.stringContaining('/none/[secret]') });
   });
 });
