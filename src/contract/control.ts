@@ -8,7 +8,8 @@ export const MessageId = Type.String({
   minLength: 1,
   maxLength: 128,
   pattern: '^[\\x21-\\x7e]+$',
-  description: 'Chosen by the sender; a repeated id is accepted and has no second effect.',
+  description:
+    'Chosen by the sender, of printable ASCII without spaces; a repeated id is accepted and has no second effect.',
 });
 const message = Type.Optional(MessageId);
 
@@ -19,7 +20,7 @@ export const inputFields = {
   base64: Type.Optional(
     Type.String({
       minLength: 1,
-      description: inputBound,
+      description: `Base64 (RFC 4648) of at most ${limits.inputQueueBytesMax} bytes; more is 413.`,
       pattern: base64Pattern,
     }),
   ),

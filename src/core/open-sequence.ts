@@ -13,7 +13,8 @@ export class OpenSequence {
   take(piece: string): void {
     const begin = piece.lastIndexOf('\x1b');
     const last = begin === -1 ? this.#open + piece : piece.slice(begin);
-    this.#open = last.length <= lengthMax && unfinished.test(last) ? last : '';
+    // Of a long string its beginning keeps a terminal from drawing the rest.
+    this.#open = unfinished.test(last) ? last.slice(0, lengthMax) : '';
   }
 }
 

@@ -113,3 +113,15 @@ describe('A program that asks for more than can be seen', () => {
     expect(scrolled.read().text.trim()).toBe('end');
   });
 });
+
+describe('A long string that a terminal does not draw', () => {
+  it.each([']2;', 'P', '_'])(
+    'is not drawn either where a screen is restored in the middle of it: ESC %s',
+    async (begin) => {
+      const before = `a\x1b${begin}${'T'.repeat(10_000)}`;
+      const snapshot = (await screenOf([before])).snapshot(lengthMax);
+      const restored = await screenOf([snapshot?.serialized ?? '', `${'T'.repeat(5000)}\x1b\\ok`]);
+      expect(restored.read().text.trim()).toBe('aok');
+    },
+  );
+});

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { workspacesFolderForOthers } from '../../workers/terminal/workspaces-folder.ts';
-import { descendants, type SeenProcess } from './processes.ts';
+import { descendants, isSpare, type SeenProcess } from './processes.ts';
 import { until } from './until.ts';
 
 const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -18,7 +18,7 @@ export interface Llmmixer {
   errors: () => string;
   /** Waits for the ready block, which ends with the last curl line. */
   ready(): Promise<{ address: string; key: string; keyFile: string }>;
-  /** Its children: `api`, `worker`, and the server that it started. */
+  /** Its children: `api`, `worker`, and the server that it started; but what they keep ready for commands. */
   children(): Promise<SeenProcess[]>;
   /** Sends the signal and waits for the end. Answers the exit code, or null when a signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
@@ -71,7 +71,7 @@ export function startLlmmixer(options: {
       const keyFile = join(options.dataDir, 'api-key');
       return { address, keyFile, key: (await readFile(keyFile, 'utf8')).trim() };
     },
-    children: () => descendants(child.pid ?? 0),
+    children: async () => (await descendants(child.pid ?? 0)).filter((each) => !isSpare(each)),
     async end(signal) {
       child.kill(signal);
       return exited;

@@ -34,6 +34,11 @@ export async function descendants(pid: number): Promise<SeenProcess[]> {
   return below(pid);
 }
 
+/** What a worker keeps ready for the next command; until perl has begun its program it has no name yet. */
+export function isSpare({ command }: SeenProcess): boolean {
+  return /^llmmixer: waits|perl -e/.test(command);
+}
+
 async function readProcess(pid: number): Promise<SeenProcess | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -204,7 +204,9 @@ async function readStart(
   const tooLate = sleep(limits.terminalProbeMs, null, { ref: false });
   const start = await Promise.race([spawned, failed, gone, tooLate]);
   if (start?.kind !== 'spawned') return start;
-  return (await Promise.race([failed, running, filled, gone])) ?? start;
+  // A command may stop who would report that it runs.
+  const soon = sleep(limits.terminalProbeMs, null, { ref: false });
+  return (await Promise.race([failed, running, filled, gone, soon])) ?? start;
 }
 
 /** Nobody hears it when the watcher was killed; then script ends too. */

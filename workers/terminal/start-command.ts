@@ -4,7 +4,7 @@ import { withFirstHop } from './first-hop.ts';
 import type { PreparedCommand } from './launch.ts';
 import { createProcessTree } from './process-tree.ts';
 import type { CommandParts } from './running-command.ts';
-import { type SpawnOptions, spawnCommand } from './spawn-command.ts';
+import { type SpawnOptions, spawnCommand, startProblem } from './spawn-command.ts';
 import { hasEnded, killUntilNone } from './terminate.ts';
 
 export interface StartOptions {
@@ -43,15 +43,21 @@ async function startInChain(
   { stdio, terminal, mode }: StartOptions,
 ): Promise<StartedCommand> {
   const [input, output, errors] = stdio.map((it) => terminal ?? pathOf(it));
+  const { group, head } = chain;
+  if (head.pid === undefined) throw startProblem(await head.refused);
+  const everything = createProcessTree({ pid: head.pid, marks, group });
   const started = await startChain(chain, {
     ...program,
     cwd,
     env,
     streams: [input ?? nothing, output ?? nothing, errors ?? nothing],
     mode,
+  }).catch(async (error: unknown) => {
+    // Where nothing was reported, the command may run all the same.
+    await killUntilNone(everything);
+    throw error;
   });
   const { pid, commandPid, watchers, exited, usage, namespaceEnd } = started;
-  const { group } = chain;
   const tree = createProcessTree({
     pid,
     marks,
@@ -61,7 +67,6 @@ async function startInChain(
     ...(chain.sandbox === null ? {} : { guard: pid }),
     ...(namespaceEnd === undefined ? {} : { namespaceEnd }),
   });
-  const everything = createProcessTree({ pid, marks, group });
   const endChain = async () => {
     if (!(await hasEnded(tree))) await killUntilNone(everything);
   };

@@ -211,7 +211,7 @@ describe.each([...levels])('At level %s', (level, isolation) => {
   it.each(ways)(
     'who watches over a command can be stopped by it, and the job ends all the same, over $way',
     async (way) => {
-      const command = await start(isolation, 'kill -STOP $PPID; echo up; sleep 60', { way });
+      const command = await start(isolation, 'sleep 0.5; kill -STOP $PPID; echo up; sleep 60', { way });
       const seen = follow(command);
       await seen.until('up');
       command.terminate({ kill: true });
@@ -223,6 +223,12 @@ describe.each([...levels])('At level %s', (level, isolation) => {
     await expect(shutIn(isolation, { limits: { openFiles: 5000 } })).rejects.toThrow(
       /limits.openFiles 5000.*4096/,
     );
+  });
+
+  it('a command that may have one process has one', async () => {
+    const one = { request: { limits: { processes: 1 } } };
+    const { text } = await run(isolation, `exec perl -e 'print defined(fork) ? "two" : "one"'`, one);
+    expect(text).toBe('one');
   });
 
   it('CPU seconds and the size of files are bounded', async () => {

@@ -4,10 +4,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { spawn as spawnInTerminal } from 'node-pty';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../../src/contract/limits.ts';
+import { readOrEmpty } from '../../../src/platform/read-or-empty.ts';
 import { findControlGroups } from '../../../workers/terminal/cgroup.ts';
+import { waitingName } from '../../../workers/terminal/chain/head-program.ts';
 import { discardHead, Spares } from '../../../workers/terminal/chain/spares.ts';
 import { systemCalls } from '../../../workers/terminal/chain/system-calls.ts';
-import { isSameProcess, readEnvironment, readProcess } from '../../../workers/terminal/process-table.ts';
+import { isSameProcess, readProcess } from '../../../workers/terminal/process-table.ts';
 import { workerMark } from '../../../workers/terminal/worker-mark.ts';
 import { plainConfig } from '../../support/config.ts';
 import { until } from './run-in-room.ts';
@@ -34,7 +36,7 @@ function openSpares(uids = jobUids): Spares {
 /** What waits for orders among the children of this process. */
 function waiting(): number[] {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').split(' ').map(Number);
-  return children.filter((pid) => readEnvironment(pid)?.includes(`LLMMIXER_WORKER=${mark}`));
+  return children.filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`).startsWith(waitingName));
 }
 
 function groupsMade(): string[] {

@@ -40,6 +40,7 @@ export async function chooseLevel(options: ChooseLevelOptions): Promise<ChosenIs
     const isolation = build('sandbox', options, { ...found, bubblewrap: bubblewrap.path ?? null });
     const fault = bubblewrap.fault ?? toolFault ?? (await tryChain(isolation));
     if (fault === null) return { isolation, note: undefined };
+    await isolation.close();
     if (config.sandbox === 'required') throw sandboxRequired(fault);
     reasons.push(`No sandbox: ${fault}`);
   }
@@ -47,6 +48,7 @@ export async function chooseLevel(options: ChooseLevelOptions): Promise<ChosenIs
     const isolation = build('user', options, { ...found, bubblewrap: null });
     const fault = notRoot() ?? toolFault ?? (await tryChain(isolation));
     if (fault === null) return { isolation, note: reasons.join(' ') || undefined };
+    await isolation.close();
     reasons.push(`No user of their own: ${fault}`);
   }
   const note =

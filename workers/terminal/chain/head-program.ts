@@ -1,3 +1,6 @@
+/** What a list of processes shows of one that waits. */
+export const waitingName = 'llmmixer: waits for a command';
+
 /**
  * The first program of a launch chain, in perl: it closes every descriptor above 3, joins the job's control groups
  * while it may, bounds itself, drops its rights and becomes the next program. Its arguments are the numbers of the
@@ -23,7 +26,7 @@
  * which whoever waits for the command waits too. So it can be started before there is a command.
  * Warning: a terminal that it opened as its own no command could take; so it opens each without taking it.
  * The job's variables are named apart until the command starts, so none of them means anything here.
- * The numbers are Linux': 0 O_RDONLY, 1 O_WRONLY, 2 O_RDWR, 0x100 O_NOCTTY, 7 E2BIG, 38 PR_SET_NO_NEW_PRIVS.
+ * While it waits it has a name that people understand. The numbers are Linux': 0 O_RDONLY, 1 O_WRONLY, 2 O_RDWR, 0x100 O_NOCTTY, 7 E2BIG, 38 PR_SET_NO_NEW_PRIVS.
  */
 export const headProgram = String.raw`
 my ($prlimit, $setgroups, $setresgid, $setresuid, $prctl) = map { $_ + 0 } split /,/, shift @ARGV;
@@ -40,7 +43,7 @@ while (@ARGV && $ARGV[0] ne '--') {
   syswrite $group, $$ or refuse('group');
 }
 if (@ARGV) { shift @ARGV }
-else { @ARGV = split /\0/, take_bytes(unpack 'N', take_bytes(4)), -1; pop @ARGV }
+else { $0 = '${waitingName}'; @ARGV = split /\0/, take_bytes(unpack 'N', take_bytes(4)), -1; pop @ARGV }
 
 my ($cwd, $in, $out, $err, $user, $only_less, $bounds) = splice @ARGV, 0, 7;
 chdir $cwd or refuse('chain');

@@ -108,22 +108,23 @@ function shutIn(options: IsolationOptions, spares: Spares | null, request: Isola
   if (!network && level !== 'sandbox') throw noNetworkIsolation(request.job, level);
   const asked = applyLimits(options.config.jobLimits, request);
   if (spares === null || tools === null) {
-    const limits = effectiveLimits(options, { hasUser: false, asked });
-    return { level, chain: null, limits, ranOutOfMemory: () => false, release: async () => {} };
+    const told = effectiveLimits(options, { hasUser: false, asked });
+    return { level, chain: null, limits: told, ranOutOfMemory: () => false, release: async () => {} };
   }
   const { user } = request;
   const sandbox = level === 'sandbox' ? openSandbox(options, request, network) : null;
   const grouped = spares.takeHead();
   const { group } = grouped;
-  const held = group.limit(asked);
+  const bounds = { ...asked, processes: asked.processes + chainProcesses(level) };
+  const held = group.limit(bounds);
   const chain = {
     tools,
     group,
     head: grouped.head,
-    rights: rightsOf(options, { user, asked }),
+    rights: rightsOf(options, { user, bounds }),
     sandbox: sandbox === null ? null : sandbox.program,
   };
-  const limits = {
+  const told = {
     ...asked,
     processes: user !== null || held.processes ? asked.processes : null,
     memoryBytes: held.memory ? asked.memoryBytes : null,
@@ -134,15 +135,20 @@ function shutIn(options: IsolationOptions, spares: Spares | null, request: Isola
     spares.rest();
     await removed;
   };
-  return { level, chain, limits, ranOutOfMemory: group.ranOutOfMemory, release };
+  return { level, chain, limits: told, ranOutOfMemory: group.ranOutOfMemory, release };
+}
+
+/** Those of the chain itself, which a job is given beside its own: bwrap, and the waiter. */
+function chainProcesses(level: SandboxLevel): number {
+  return level === 'sandbox' ? 2 : 1;
 }
 
 function rightsOf(
   { level, isRoot }: IsolationOptions,
-  { user, asked }: { user: JobUser | null; asked: JobLimits },
+  { user, bounds }: { user: JobUser | null; bounds: JobLimits },
 ): Rights {
   // Where it was asked to do nothing, a command may still gain rights, by sudo for instance.
-  return { user, onlyLess: level !== 'none' || !isRoot, bounds: boundsOf(asked, { user }) };
+  return { user, onlyLess: level !== 'none' || !isRoot, bounds: boundsOf(bounds, { user }) };
 }
 
 function openSandbox(
