@@ -115,7 +115,26 @@ async function openUnderScript(command: PreparedCommand, options: ScriptOptions)
   const nonce = randomBytes(16).toString('hex').toUpperCase();
   const pipes = await openPipes({ input: 'open', withErrors: false });
   const reports = createReports();
-  const queue = createOutputQueue({ pause: () => output.pause(), resume: () => output.resume() });
+  // The report that a command was spawned may stand behind what it writes at once, so until then nothing is held up.
+  const flow = { isSpawned: false, isFull: false };
+  const holdUp = () => {
+    if (flow.isSpawned && flow.isFull) output.pause();
+    else output.resume();
+  };
+  const queue = createOutputQueue({
+    pause: () => {
+      flow.isFull = true;
+      holdUp();
+    },
+    resume: () => {
+      flow.isFull = false;
+      holdUp();
+    },
+  });
+  void reports.spawned.then(() => {
+    flow.isSpawned = true;
+    holdUp();
+  });
   const onBytes = (bytes: Buffer) => queue.push({ stream: 'tty', bytes });
   const scan = createReportScanner({ nonce, onBytes, onReport: reports.take });
   const output = readPipe(pipes.stdout, scan);
