@@ -3,7 +3,7 @@ import { ensureApiKey } from '../platform/api-key.ts';
 import type { Config } from '../platform/config.ts';
 import type { Environment } from '../platform/environment.ts';
 import { errorCode } from '../platform/error-code.ts';
-import { keepYoungMemorySmall } from '../platform/keep-young-memory-small.ts';
+import { keepMemorySmall } from '../platform/keep-memory-small.ts';
 import type { KnownSecrets } from '../platform/known-secrets.ts';
 import type { Places } from '../platform/places.ts';
 import { exitCodes, StartError } from '../platform/start-error.ts';
@@ -57,7 +57,7 @@ async function serve(
 ): Promise<{ message: ReadyMessage; closed: Promise<void> }> {
   const { name, config } = options;
   if (name === 'worker') {
-    keepYoungMemorySmall();
+    keepMemorySmall();
     const { serveWorker } = await import('../../workers/serve.ts');
     const { ready, closed } = await serveWorker({ ...options, ...found });
     return { message: { type: 'worker', ready }, closed };

@@ -4,8 +4,8 @@ import type { Scenario } from '../../faults/scenario.ts';
 import { until } from '../../support/until.ts';
 import { levelOf, residentBytes, submitUntil } from '../host.ts';
 
-/** Until V8 has given the young generation the room that it gives a busy program. */
-const warmUpMs = 12_000;
+/** Until V8 has collected everything once or twice, and so knows how much room a flood needs. */
+const warmUpMs = 8000;
 const growthBytesMax = 32 * 2 ** 20;
 const latencyMsMax = 250;
 const cancelMsMax = 2000;

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -46,6 +46,16 @@ describe('Control groups of a job', () => {
       text: expect.stringContaining('status 137'),
     });
     expect(group.ranOutOfMemory()).toBe(true);
+  });
+
+  it.runIf(groups.memory !== null)('bound swap too, where it is counted', (context) => {
+    const folders = make(groups, { memoryBytes: 64 * mebibyte, processes: 50 }).joinFiles.map(dirname);
+    const bounds = { 'memory.memsw.limit_in_bytes': 64 * mebibyte, 'memory.swap.max': 0 };
+    const counted = Object.entries(bounds).flatMap(([name, bytes]) =>
+      folders.map((folder) => ({ file: join(folder, name), bytes })).filter(({ file }) => existsSync(file)),
+    );
+    if (counted.length === 0) context.skip('NOT TESTED: swap is not counted on this machine');
+    for (const { file, bytes } of counted) expect(Number(readFileSync(file, 'utf8'))).toBe(bytes);
   });
 
   it.runIf(groups.memory !== null)('that could not be made bound nothing, and say so', () => {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readOrEmpty } from '../../../src/platform/read-or-empty.ts';
+import { accountsPrefix } from '../../../workers/terminal/chain/account-files.ts';
 import type { Isolation } from '../../../workers/terminal/chain/isolation.ts';
 import type { LaunchRequest } from '../../../workers/terminal/terminal.ts';
 import { isolationsHere, shutIn } from './isolation-room.ts';
@@ -48,6 +50,16 @@ describe.runIf(levels.has('sandbox'))('In a sandbox', () => {
       'id -un; id -gn; [ ~job = "$PWD" ] && echo home; grep -c root: /etc/passwd',
     );
     expect(text).toBe('job\njob\nhome\n1\n');
+  });
+
+  it('the files that give it a name are gone with it', async () => {
+    const sandbox = levels.get('sandbox');
+    if (sandbox === undefined || !sandbox.dropsUser) return;
+    const { isolation, cwd } = await shutIn(sandbox);
+    const nameIt = () => readdirSync(dirname(cwd)).filter((name) => namesJob(join(dirname(cwd), name), cwd));
+    expect(nameIt()).toHaveLength(1);
+    await isolation.release();
+    expect(nameIt()).toEqual([]);
   });
 });
 
@@ -287,6 +299,11 @@ describe.runIf(levels.has('sandbox'))('In a sandbox', () => {
     expect(isolation.ranOutOfMemory()).toBe(true);
   });
 });
+
+/** Other tests have files there too, which come and go. */
+function namesJob(file: string, home: string): boolean {
+  return basename(file).startsWith(accountsPrefix) && readOrEmpty(file).includes(`:${home}:`);
+}
 
 function processesNamed(name: string): string[] {
   return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(name));

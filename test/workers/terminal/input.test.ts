@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -91,6 +91,22 @@ describe.each(ways.filter(({ way }) => way !== 'script'))('Input to a command ru
     expect((user + system) / 1000).toBeLessThan(500);
     command.terminate({ kill: true });
     expect((await watched.ended).signal).toBe('SIGKILL');
+  });
+
+  it('that still waits at the end is dropped, and not written to what has its descriptor next', async () => {
+    const folder = freshFolder();
+    const line = 'stty raw -echo 2>/dev/null; echo ready; exec sleep 100';
+    const command = await start({ shell: line }, { tools: tools() });
+    const watched = follow(command);
+    await watched.until('ready');
+    while (command.write(Buffer.alloc(4096, 'x')));
+    command.terminate({ kill: true });
+    await watched.ended;
+    const files = Array.from({ length: 50 }, (_, index) => join(folder, `${index}`));
+    const opened = files.map((file) => openSync(file, 'w'));
+    await sleep(10 * limits.inputRetryMsMax);
+    for (const fd of opened) closeSync(fd);
+    expect(files.filter((file) => readFileSync(file).length > 0)).toEqual([]);
   });
 });
 

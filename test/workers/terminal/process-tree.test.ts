@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readProcess } from '../../../workers/terminal/process-table.ts';
+import { createProcessTree, signalProcess } from '../../../workers/terminal/process-tree.ts';
 import { reapOrphans } from '../../../workers/terminal/reap-orphans.ts';
 import { workerMark } from '../../../workers/terminal/worker-mark.ts';
 import { fixture, follow, freshFolder, quietLog, readAll, start, until, ways } from './run-in-room.ts';
@@ -144,6 +146,54 @@ describe('A signal', () => {
     expect(await watched.ended).toEqual({ exitCode: 2, signal: null });
   });
 });
+
+describe('A process number that a stranger has now', () => {
+  it('is not signalled', () => {
+    const stranger = startSleeper();
+    const record = readProcess(stranger.pid ?? 0);
+    if (record === undefined) throw new TypeError('a sleeper that has just been started is gone');
+    expect(signalProcess({ ...record, startTicks: record.startTicks - 1 }, 'SIGKILL')).toBe(false);
+    expect(signalProcess(record, 'SIGKILL')).toBe(true);
+  });
+
+  it('is not of the job, though it leads a session and a group', async (context) => {
+    const root = startSleeper();
+    const pid = root.pid ?? 0;
+    const tree = createProcessTree({ pid, marks: [] });
+    expect(tree.survey().members).toMatchObject([{ pid }]);
+    root.kill('SIGKILL');
+    await once(root, 'exit');
+    const stranger = await startAs(pid);
+    if (stranger === undefined) return context.skip('NOT TESTED: process numbers cannot be chosen here');
+    expect(tree.survey().members).toEqual([]);
+    tree.signalForeground('SIGKILL');
+    expect(stranger.signalCode).toBeNull();
+    expect(readProcess(pid)).toBeDefined();
+  });
+});
+
+/** The leader of a session, killed after the test. */
+function startSleeper(): ChildProcess {
+  const child = spawn('sleep', ['100'], { detached: true, stdio: 'ignore' });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** Others start processes too, so it may take some tries; undefined: this machine does not let a number be chosen. */
+async function startAs(pid: number): Promise<ChildProcess | undefined> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    // A start time is known to a hundredth of a second.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    try {
+      writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1));
+    } catch {
+      return undefined;
+    }
+    const child = startSleeper();
+    if (child.pid === pid) return child;
+  }
+  return undefined;
+}
 
 describe('What a dead worker leaves behind', () => {
   it.each(['interactive', 'pipes'])('is killed by the next one, and nothing else is (%s)', async (how) => {
