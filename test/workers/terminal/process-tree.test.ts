@@ -39,6 +39,19 @@ describe.each(ways)('The processes of a command run by $way', ({ tools }) => {
     expect(await watched.ended).toEqual({ exitCode: null, signal: 'SIGKILL' });
     expect(alive(folder)).toEqual([]);
   });
+
+  it('are gone after a kill though they left the session without a variable, while their parents live', async () => {
+    const folder = freshFolder();
+    const line = `env -i setsid sleep 1000 & echo $! > ${folder}/it.pid; echo left; wait`;
+    const command = await start({ shell: line }, { tools: tools() });
+    const watched = follow(command);
+    await watched.until('left');
+    const leads = () => alive(folder).every(({ pid }) => readProcess(pid)?.session === pid);
+    await until(() => alive(folder).length === 1 && leads());
+    command.terminate({ kill: true });
+    await watched.ended;
+    expect(alive(folder)).toEqual([]);
+  });
 });
 
 describe.each(ways)('A command run by $way whose caller has failed', ({ tools }) => {
