@@ -42,6 +42,22 @@ describe('README', () => {
     expect(stream).toMatch(/"text":"hello\\n"[\s\S]*"text":"world\\n"[\s\S]*"status":"succeeded"/);
   });
 
+  it('shows a terminal that works when pasted', async () => {
+    const [begin = '', steer = ''] = blocks('sh').filter((block) => block.includes('ask $JOBS'));
+    const prelude = `KEY=$(cat ~/.local/share/llmmixer/api-key)\n${begin.slice(0, begin.indexOf('ask $JOBS'))}`;
+    const { id } = JSON.parse(shell(here(`KEY=$(cat ~/.local/share/llmmixer/api-key)\n${begin}`)));
+    const lines = steer.trim().split('\n');
+    const answerOf = (line = '') => shell(here(`${prelude}\n${line.replace('JOB_ID', id)}`));
+    const [type, look, read, fetchFile, cancel] = lines;
+    await expect.poll(() => JSON.parse(answerOf(look)).text).toMatch(/[$#]/);
+    expect(JSON.parse(answerOf(type))).not.toHaveProperty('code');
+    await expect.poll(() => JSON.parse(answerOf(look)).text).toMatch(/^hello$/m);
+    expect(answerOf(read)).toMatch(/^hello$/m);
+    await expect.poll(() => answerOf(fetchFile)).toMatch(/ note$/m);
+    expect(JSON.parse(answerOf(cancel))).toMatchObject({ id });
+    expect(lines).toHaveLength(5);
+  });
+
   it('shows jobs that the service takes', async () => {
     const bodies = [...readme.matchAll(/\| `(\{"type":.*\})` \|/g)].map(([, body]) => body ?? '');
     expect(bodies.length).toBe(5);
