@@ -74,7 +74,12 @@ export class FileExchange {
     if (op === 'write' && job.finishedAt !== null)
       throw noWorkspace(id, 'has ended, so nothing would read the file');
     const place = await records.extra(id, 'place');
-    if (place === null) throw noWorkspace(id, 'has not started; give it files in "files" when you submit it');
+    if (place === null && job.finishedAt !== null)
+      throw noWorkspace(id, 'ended before it started, so it never had a folder');
+    if (place === null) {
+      const why = 'has not started; give it files in "files" when you submit it, or ask again when it runs';
+      throw noWorkspace(id, why, { retryable: true });
+    }
     return place;
   }
 }
@@ -119,8 +124,8 @@ function tooLarge(): ProblemError {
   );
 }
 
-function noWorkspace(job: string, why: string): ProblemError {
-  return new ProblemError('no_workspace', `Job ${job} ${why}.`);
+function noWorkspace(job: string, why: string, { retryable = false } = {}): ProblemError {
+  return new ProblemError('no_workspace', `Job ${job} ${why}.`, { retryable });
 }
 
 function nobodyThere(job: string): ProblemError {

@@ -1,4 +1,5 @@
 import type { Control, InputBody } from '../contract/control.ts';
+import { isFinal } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { assertNever } from '../core/assert-never.ts';
@@ -33,6 +34,8 @@ export async function sendControl({ inbox }: Services, job: string, control: Con
       throw new ProblemError(
         'job_not_running',
         `Job ${job} is ${answer.status}, so nothing reads what is sent to it.`,
+        // One that is to come may take it later.
+        { retryable: !isFinal(answer.status) },
       );
     case 'CLOSED':
       throw new ProblemError(

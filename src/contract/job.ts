@@ -200,6 +200,10 @@ export const JobStatus = Type.Enum([...jobStatuses]);
 export type JobStatus = (typeof jobStatuses)[number];
 export type FinalStatus = Extract<JobStatus, 'succeeded' | 'failed' | 'cancelled'>;
 
+export function isFinal(status: string): status is FinalStatus {
+  return status === 'succeeded' || status === 'failed' || status === 'cancelled';
+}
+
 export const Job = Type.Object(
   {
     id: JobId,

@@ -252,6 +252,22 @@ describe('an interactive command', () => {
     expect(await service.finished(id)).toMatchObject({ status: 'failed', result: { signal: 'SIGKILL' } });
   });
 
+  it('that has not started takes nothing yet, and says that it may later', async () => {
+    const { id } = await service.submit({
+      type: 'command',
+      argv: ['cat'],
+      interactive: true,
+      delayMs: 60_000,
+    });
+    const input = () => service.request(`/v1/jobs/${id}/input`, { body: { text: 'x' } });
+    const files = () => service.request(`/v1/jobs/${id}/files/x`);
+    expect(await (await input()).json()).toMatchObject({ code: 'job_not_running', retryable: true });
+    expect(await (await files()).json()).toMatchObject({ code: 'no_workspace', retryable: true });
+    await service.request(`/v1/jobs/${id}/cancel`, { method: 'POST' });
+    expect(await (await input()).json()).toMatchObject({ code: 'job_not_running', retryable: false });
+    expect(await (await files()).json()).toMatchObject({ code: 'no_workspace', retryable: false });
+  });
+
   it('takes nothing more when it has ended', async () => {
     const { job } = await service.run({ type: 'command', shell: 'true', interactive: true });
     for (const [path, body] of [
