@@ -2,13 +2,10 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
-import type { Apt } from './apt.ts';
 import { bringPackage, type DebianPackage, placeOf } from './debian-package.ts';
+import { addMissingLibraries, libraryPathOf } from './library-folders.ts';
 import { type RedisServer, whyUnusable } from './redis-server.ts';
 import { exitCodes, StartError } from './start-error.ts';
-
-/** A library may need further ones. Three rounds have always been enough; more would be going in circles. */
-const libraryRoundsMax = 3;
 
 /** The server an earlier start brought, for this very system; null when there is none. */
 export async function cachedRedisServer(cacheDir: string): Promise<RedisServer | null> {
@@ -47,43 +44,15 @@ export async function fetchRedisServer(options: {
 const redisTools: DebianPackage = {
   name: 'redis',
   package: 'redis-tools',
-  complete: addMissingLibraries,
+  complete: (apt, root) => addMissingLibraries(apt, { root, program: serverIn(root).path }),
   whyUnusable: (root, signal) => whyUnusable(serverIn(root), signal),
 };
-
-/** Slim images lack some of the libraries, and which ones they are called after differs by release: so ask. */
-async function addMissingLibraries(apt: Apt, root: string): Promise<void> {
-  for (let round = 0; round < libraryRoundsMax; round++) {
-    const server = serverIn(root);
-    const missing = await apt.missingLibraries(server.path, server.libraryPath ?? '');
-    if (missing.length === 0) return;
-    const packages = await apt.libraryPackages();
-    if (packages.length === 0)
-      throw new StartError(exitCodes.unavailable, `no package was found for ${missing.join(', ')}`);
-    await apt.unpack(packages, root);
-  }
-}
 
 function serverIn(root: string): RedisServer {
   return {
     path: join(root, 'usr/bin/redis-check-rdb'),
     argv0: 'redis-server',
-    libraryPath: libraryFolders(root).join(':'),
+    libraryPath: libraryPathOf(root),
     origin: "Debian's redis-tools, brought into the cache",
   };
-}
-
-/** Debian's name of the processor, as its library folders carry it. */
-const triplets: Partial<Record<NodeJS.Architecture, string>> = {
-  x64: 'x86_64-linux-gnu',
-  arm64: 'aarch64-linux-gnu',
-  arm: 'arm-linux-gnueabihf',
-  ppc64: 'powerpc64le-linux-gnu',
-  s390x: 's390x-linux-gnu',
-  riscv64: 'riscv64-linux-gnu',
-};
-
-function libraryFolders(root: string): string[] {
-  const triplet = triplets[process.arch] ?? '';
-  return [join(root, 'usr/lib', triplet), join(root, 'lib', triplet)];
 }

@@ -1,13 +1,11 @@
 import { execFile } from 'node:child_process';
-import { chmodSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
+import { cacheForOthers, openToOthers } from './cache-for-others.ts';
 import { bringPackage, canBringPackages, type DebianPackage, placeOf } from './debian-package.ts';
-import { isRoot } from './is-root.ts';
-import { othersMayEnter } from './others-may-enter.ts';
 
 export interface FindBubblewrap {
   /** The folders of PATH, joined by colons. */
@@ -30,7 +28,7 @@ export async function findBubblewrap(options: FindBubblewrap): Promise<FoundBubb
     const path = join(folder, 'bwrap');
     if (await isExecutable(path)) return { path };
   }
-  const cacheDir = openCacheDir(options.cacheDir);
+  const cacheDir = cacheForOthers(options.cacheDir);
   const cached = programIn(await placeOf(bubblewrap, cacheDir));
   if (await isExecutable(cached)) return { path: cached };
   if (!(await canBringPackages()))
@@ -65,17 +63,6 @@ const bubblewrap: DebianPackage = {
 
 function programIn(root: string): string {
   return join(root, 'usr/bin/bwrap');
-}
-
-/** Where the service is root its commands are other users, and they start the sandbox. */
-function openCacheDir(cacheDir: string): string {
-  return !isRoot() || othersMayEnter(cacheDir) ? cacheDir : '/var/cache/llmmixer';
-}
-
-/** Folders are made closed to others; there is nothing in these that others must not see. */
-function openToOthers(place: string): void {
-  if (!isRoot()) return;
-  for (const folder of [dirname(place), place]) chmodSync(folder, 0o755);
 }
 
 function firstLine(text: string): string {

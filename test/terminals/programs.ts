@@ -1,3 +1,4 @@
+import type { DebianProgram } from '../support/debian-program.ts';
 import type { SessionProgram, TerminalSession } from './terminal-session.ts';
 import { untilShown } from './terminal-session.ts';
 
@@ -6,6 +7,8 @@ export interface DrivenProgram extends SessionProgram {
   name: string;
   /** What must be on the machine. */
   needs: string;
+  /** What is brought where it is not. */
+  debian?: DebianProgram;
   /** Drives it to its end; `look` notes the screen, to be compared. */
   drive(session: TerminalSession, look: () => Promise<void>): Promise<void>;
   exitCode: number;
@@ -45,6 +48,7 @@ export const programs: readonly DrivenProgram[] = [
     ...plain,
     name: 'vim',
     needs: 'vim',
+    debian: { package: 'vim-tiny', path: 'usr/bin/vim.tiny' },
     argv: ['vim', '-u', 'NONE', '-i', 'NONE', '-N', 'note.txt'],
     files: [{ path: 'note.txt', text: `${numbers}\n` }],
     async drive(session, look) {
@@ -65,6 +69,7 @@ export const programs: readonly DrivenProgram[] = [
     ...plain,
     name: 'less',
     needs: 'less',
+    debian: { package: 'less', path: 'usr/bin/less' },
     argv: ['less', 'numbers.txt'],
     files: [{ path: 'numbers.txt', text: `${numbers}\n` }],
     env: { ...plain.env, LESSHISTFILE: '-' },
@@ -193,6 +198,7 @@ export const programs: readonly DrivenProgram[] = [
     ...plain,
     name: 'ssh-keygen',
     needs: 'ssh-keygen',
+    debian: { package: 'openssh-client', path: 'usr/bin/ssh-keygen' },
     argv: ['ssh-keygen', '-t', 'ed25519', '-C', 'test', '-f', 'key'],
     files: [],
     masks: [

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Client } from '../../../src/client/http.ts';
 import type { Scenario } from '../../faults/scenario.ts';
 import type { Stage } from '../../faults/stage.ts';
+import { bringProgram } from '../../support/debian-program.ts';
+import { testCacheDir } from '../../support/private-redis.ts';
 import { levelOf } from '../host.ts';
 import { type DrivenProgram, programs } from '../programs.ts';
 import { openJob, openScript, type TerminalSession } from '../terminal-session.ts';
@@ -17,12 +19,15 @@ export const realPrograms: Scenario = {
     const environment = { LLMMIXER_SANDBOX: 'auto' };
     const { client } = await stage.cluster({ apis: 1, workers: 1, environment });
     const level = await levelOf(client);
-    const missing = programs.filter(({ needs }) => !isThere(needs)).map(({ name }) => name);
+    const runnable = (await Promise.all(programs.map(makeRunnable))).filter((it) => it !== null);
+    const missing = programs
+      .map(({ name }) => name)
+      .filter((it) => !runnable.some(({ name }) => name === it));
     if (missing.length > 0)
       process.stderr.write(`NOT TESTED, since not on this machine: ${missing.join(', ')}\n`);
     let screens = 0;
     for (let repeat = 1; repeat <= repeats; repeat += 1) {
-      for (const program of programs.filter(({ name }) => !missing.includes(name))) {
+      for (const program of runnable) {
         const [ours, theirs] = await Promise.all([
           throughJob(client, program),
           throughScript(stage, program),
@@ -37,7 +42,7 @@ export const realPrograms: Scenario = {
     }
     return {
       level,
-      programs: programs.length - missing.length,
+      programs: runnable.length,
       'screens alike': screens,
       'not on this machine': missing.join(', ') || 'none',
     };
@@ -104,6 +109,15 @@ async function settled(session: TerminalSession): Promise<string> {
     before = now;
   }
   return before;
+}
+
+/** null: it is not on this machine, and could not be brought. */
+async function makeRunnable(program: DrivenProgram): Promise<DrivenProgram | null> {
+  const { needs, debian, argv, env } = program;
+  if (isThere(needs)) return program;
+  const brought = debian === undefined ? null : await bringProgram(debian, testCacheDir());
+  if (brought === null) return null;
+  return { ...program, argv: [brought.path, ...argv.slice(1)], env: { ...env, ...brought.env } };
 }
 
 function isThere(program: string): boolean {
