@@ -9,7 +9,8 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
-    maxWorkers: 2,
+    // More than cores: many suites wait for leases, heartbeats and restarts most of their time.
+    maxWorkers: 3,
     reporters: ['default'],
   },
 });
