@@ -97,6 +97,7 @@ describe.each(['unix', 'http'])('a proxy over %s', (kind) => {
     await until(() => refused.socket.destroyed, 'it is refused');
     proxy.swallow();
     const swallowed = await ask('one');
+    await until(() => proxy.connections === 1, 'it is taken');
     await sleep(50);
     expect([swallowed.socket.destroyed, swallowed.heard()]).toEqual([false, '']);
     expect(proxy.cut()).toBe(0);

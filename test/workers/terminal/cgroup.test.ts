@@ -106,11 +106,13 @@ describe('Control groups of a job', () => {
       // In a session of its own each time, under a new pid, without a variable.
       const runAway = `fork and exit; for (1..400) { setsid; fork and exit; select undef, undef, undef, 0.01 }`;
       await runIn(group, `exec env -i perl -MPOSIX=setsid -e '${runAway}' > /dev/null 2>&1`);
-      expect(group.members().length).toBeGreaterThan(0);
+      const left = () => group.joinFiles.filter((file) => existsSync(file));
+      // Workers of other tests look after the same machine and may come first.
+      await expect.poll(() => group.members().length > 0 || left().length === 0).toBe(true);
       await expect
         .poll(() => {
           endAbandonedGroups();
-          return group.joinFiles.filter((file) => existsSync(file));
+          return left();
         })
         .toEqual([]);
     },
