@@ -97,7 +97,7 @@ describe('Control groups of a job', () => {
   });
 
   it.runIf(groups.processes !== null)(
-    'of a dead worker are emptied of who runs away by forking',
+    'of a dead worker are emptied, of who stays and of who runs away by forking',
     async () => {
       const ended = spawnSync('/bin/sh', ['-c', 'echo $$'], { encoding: 'utf8' }).stdout.trim();
       const dead = mark.replace(String(process.pid), ended);
@@ -105,7 +105,8 @@ describe('Control groups of a job', () => {
       onTestFinished(() => group.remove());
       // In a session of its own each time, under a new pid, without a variable.
       const runAway = `fork and exit; for (1..400) { setsid; fork and exit; select undef, undef, undef, 0.01 }`;
-      await runIn(group, `exec env -i perl -MPOSIX=setsid -e '${runAway}' > /dev/null 2>&1`);
+      const stay = 'setsid env -i sleep 100 > /dev/null 2>&1 &';
+      await runIn(group, `${stay} exec env -i perl -MPOSIX=setsid -e '${runAway}' > /dev/null 2>&1`);
       const left = () => group.joinFiles.filter((file) => existsSync(file));
       // Workers of other tests look after the same machine and may come first.
       await expect.poll(() => group.members().length > 0 || left().length === 0).toBe(true);
