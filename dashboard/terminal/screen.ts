@@ -111,6 +111,9 @@ function makeTerminal(place: HTMLElement, size: TerminalSize): Terminal {
     linkHandler: null,
   });
   leaveQueriesUnanswered(terminal);
-  boundRepetition(terminal);
+  boundRepetition(terminal, {
+    nowMs: () => performance.now(),
+    nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
+  });
   return terminal;
 }

@@ -75,6 +75,7 @@ export class ScreenReader {
 }
 
 const pageEvents = 500;
+const moveSeconds = limits.screenMoveMsMax / 1000;
 
 /** A screen on its way to the newest event. */
 class Drawing {
@@ -114,6 +115,8 @@ class Drawing {
   }
 
   answer(job: string, position: { epoch: number; seq: number }): ScreenAnswer {
+    if (this.#screen.isGivenUp)
+      throw noScreen(job, `moves its lines about so much that drawing it took more than ${moveSeconds} s`);
     if (!this.#hasTerminal)
       throw noScreen(job, 'has not started in a terminal; read its events to hear when it does');
     return { ...this.#screen.read(), cursor: formatCursor(position), whole: this.#isWhole };
@@ -138,7 +141,8 @@ class Drawing {
 }
 
 function blankScreen({ cols, rows }: TerminalSize): Screen {
-  return new Screen({ cols, rows, scrollback: limits.screenScrollback });
+  const { screenScrollback: scrollback, screenMoveMsMax: moveMsMax } = limits;
+  return new Screen({ cols, rows, scrollback, moveMsMax });
 }
 
 function concernsScreens({ type }: LogEntry): boolean {

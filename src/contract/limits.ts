@@ -124,6 +124,8 @@ export const limits = {
   screenAnswersWaiting: 64,
   /** Screens that one API process draws at the same time; the others wait. */
   screensAtOnceMax: 2,
+  /** How long one drawing moves lines about; honest programs need some milliseconds of it. */
+  screenMoveMsMax: 3 * SECOND_MS,
   /** Screens that were drawn and are kept by one API process until the job says more: a few MiB. */
   screensKept: 8,
   /** Acknowledged batches kept for a Redis that comes back with an older log. */

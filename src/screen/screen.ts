@@ -1,17 +1,22 @@
+import { setImmediate } from 'node:timers/promises';
 import serializing from '@xterm/addon-serialize';
 import headless from '@xterm/headless';
 import type { ScreenSnapshot } from '../contract/screen.ts';
-import { boundRepetition } from '../core/bound-repetition.ts';
+import { type BoundRepetition, boundRepetition } from '../core/bound-repetition.ts';
 import { OpenSequence } from '../core/open-sequence.ts';
 import { answerColourQueries } from './answer-queries.ts';
 import { restoring } from './restoring.ts';
 import { Skimmer } from './skim.ts';
+
+const clock = { nowMs: () => performance.now(), nextTurn: () => setImmediate() };
 
 export interface ScreenOptions {
   cols: number;
   rows: number;
   /** Lines kept of those that have scrolled off. */
   scrollback: number;
+  /** How long it may move lines and characters about in all; without end where it is absent. */
+  moveMsMax?: number;
   /** Takes what the terminal answers to a program that asks it something. */
   onAnswer?: (answer: string) => void;
 }
@@ -33,8 +38,9 @@ export class Screen {
   readonly #scrollback: number;
   readonly #open = new OpenSequence();
   readonly #skimmer: Skimmer;
+  readonly #repetition: BoundRepetition;
 
-  constructor({ cols, rows, scrollback, onAnswer = () => {} }: ScreenOptions) {
+  constructor({ cols, rows, scrollback, moveMsMax, onAnswer = () => {} }: ScreenOptions) {
     this.#terminal = new headless.Terminal({
       cols,
       rows,
@@ -42,7 +48,10 @@ export class Screen {
       allowProposedApi: true,
       logLevel: 'off',
     });
-    boundRepetition(this.#terminal);
+    this.#repetition = boundRepetition(this.#terminal, {
+      ...clock,
+      ...(moveMsMax !== undefined && { msMax: moveMsMax }),
+    });
     this.#terminal.loadAddon(this.#serializer);
     this.#terminal.onData(onAnswer);
     answerColourQueries(this.#terminal, onAnswer);
@@ -87,6 +96,16 @@ export class Screen {
       text: lines.join('\n'),
       position: { x: cursorX, y: cursorY },
     };
+  }
+
+  /** Whether it has given up, or has moved things about for too long: it is not what the program drew. */
+  get isGivenUp(): boolean {
+    return this.#repetition.isStopped;
+  }
+
+  /** Gives up on what costs time: what is still to be drawn comes out wrong, and soon. */
+  giveUp(): void {
+    this.#repetition.stop();
   }
 
   close(): void {

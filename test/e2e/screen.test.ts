@@ -57,6 +57,22 @@ describe('The screen of an interactive command', () => {
     expect(await screenOf(id)).toMatchObject({ cursor: job.cursor, text: expect.stringContaining('three') });
   });
 
+  it('is refused where its lines are moved about without end, and nobody else waits for that', async () => {
+    const { id } = await service.submit(
+      command(`perl -e 'print "\\e[500L" x 5000'`, { cols: 1000, rows: 500 }),
+    );
+    await service.finished(id);
+    let answers = 0;
+    const screen = service.request(`/v1/jobs/${id}/screen`);
+    const settled = screen.then(
+      () => true,
+      () => true,
+    );
+    while (!(await Promise.race([settled, service.request('/healthz').then(() => false)]))) answers += 1;
+    expect(await (await screen).json()).toMatchObject({ code: 'no_screen' });
+    expect(answers).toBeGreaterThan(10);
+  });
+
   it('is drawn from the one that was kept last, however much came before', async () => {
     const { job, events } = await service.run(command(flood));
     const screen = await screenOf(job.id);

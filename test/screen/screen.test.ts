@@ -8,7 +8,7 @@ const lengthMax = 100_000;
 
 async function screenOf(
   pieces: readonly string[],
-  more: { cols?: number; rows?: number } = {},
+  more: { cols?: number; rows?: number; moveMsMax?: number } = {},
 ): Promise<Screen> {
   const screen = new Screen({ ...size, ...more });
   for (const piece of pieces) await screen.write(piece);
@@ -105,6 +105,26 @@ describe('A program that asks for more than can be seen', () => {
       expect(screen.read().text.trim()).toBe('B');
     },
   );
+
+  it('does not keep others waiting, however often it asks for what takes long', async () => {
+    const screen = await screenOf([''], { cols: 1000, rows: 500 });
+    let turns = 0;
+    const others = setInterval(() => (turns += 1), 1);
+    await screen.write('\x1b[500L'.repeat(100));
+    clearInterval(others);
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('is given up at once, or after a time, by who draws it', async () => {
+    const asked = '\x1b[500L'.repeat(5000);
+    const bounded = await screenOf([asked], { cols: 1000, rows: 500, moveMsMax: 50 });
+    expect(bounded.isGivenUp).toBe(true);
+    const unbounded = await screenOf([''], { cols: 1000, rows: 500 });
+    const drawn = unbounded.write(asked);
+    unbounded.giveUp();
+    await drawn;
+    // Obeyed, each of the two would take minutes.
+  }, 30_000);
 
   it('sees what it would have seen, up to what a line holds', async () => {
     const screen = await screenOf(['1\r\n2\r\n3\r\n4\x1b[2;1H\x1b[2L\x1b[Hx\x1b[4b']);

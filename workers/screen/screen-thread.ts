@@ -22,6 +22,8 @@ class QueuedScreen {
   }
 
   take(request: ScreenRequest): void {
+    // Nobody looks at it any more.
+    if (request.op === 'close') this.#screen.giveUp();
     this.#waiting.push(request);
     if (!this.#isWorking) void this.#work();
   }
