@@ -7,12 +7,18 @@ export type EndCause = 'cancel' | 'timeout' | 'idle' | 'fenced' | 'drain';
  */
 export class Ending {
   readonly #controller = new AbortController();
+  readonly #fence = new AbortController();
   #cause: EndCause | null = null;
   #started = false;
   #over = false;
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Aborted when the job has gone to another worker, whatever had ended the attempt before. */
+  get fence(): AbortSignal {
+    return this.#fence.signal;
   }
 
   get cause(): EndCause | null {
@@ -31,8 +37,9 @@ export class Ending {
     return true;
   }
 
-  /** Has no effect after an earlier cause, or after the attempt ended by itself. */
+  /** Has no effect after an earlier cause, or after the attempt ended by itself, but for the fence. */
   end(cause: EndCause): void {
+    if (cause === 'fenced') this.#fence.abort();
     if (this.#over) return;
     this.#over = true;
     this.#cause = cause;

@@ -6,6 +6,7 @@ import { bytesOf } from '../src/platform/text-or-base64.ts';
 import type { Attempt } from './attempt.ts';
 import { giveTree } from './files/give-tree.ts';
 import { Folder } from './files/within-folder.ts';
+import { maskProblem } from './mask-problem.ts';
 import type { WorkerServices } from './services.ts';
 import type { JobIsolation } from './terminal/chain/isolation.ts';
 import type { JobUser } from './terminal/chain/job-user.ts';
@@ -53,8 +54,13 @@ export async function prepareCommand(
       user?.release();
     };
     const secrets = await readSecrets(services, attempt.job.id);
-    const launch = await openLaunch(services, attempt, { spec, isolation, secrets, ...folders });
-    return { ...launch, isolation, secrets: Object.values(secrets), release };
+    const hidden = Object.values(secrets);
+    const launch = await openLaunch(services, attempt, { spec, isolation, secrets, ...folders }).catch(
+      (error: unknown) => {
+        throw maskProblem(error, hidden);
+      },
+    );
+    return { ...launch, isolation, secrets: hidden, release };
   } catch (error) {
     await release();
     throw error;

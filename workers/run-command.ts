@@ -1,9 +1,11 @@
+import { constants } from 'node:os';
 import type { CommandSpec } from '../src/contract/job.ts';
 import { ProblemError, problem } from '../src/contract/problem.ts';
 import type { CommandResult } from '../src/contract/result.ts';
 import { terminalSizeOf } from '../src/core/terminal-size.ts';
 import { type Patterns, redact, secretPatterns } from '../src/platform/redact.ts';
 import type { Attempt, Outcome } from './attempt.ts';
+import { maskProblem } from './mask-problem.ts';
 import { type PreparedJob, prepareCommand } from './prepare-command.ts';
 import { publishOutput } from './publish-output.ts';
 import { receiveControl } from './receive-control.ts';
@@ -27,6 +29,8 @@ export async function runCommand(
     const prepared = await prepareCommand(services, attempt, spec);
     try {
       return await run(services, attempt, prepared);
+    } catch (error) {
+      throw maskProblem(error, prepared.secrets);
     } finally {
       prepared.discard(); // the terminal of a command that was never started
       await prepared.release();
@@ -112,12 +116,15 @@ async function follow(
     },
     command,
   );
-  // A fenced attempt must not keep its successor waiting; everyone else gets a chance to tidy up.
   const stop = () => command.terminate({ kill: ending.cause === 'fenced' });
+  // A fenced attempt must not keep its successor waiting; everyone else gets a chance to tidy up.
+  const hurry = () => command.terminate({ kill: true });
   // What strikes while leftovers are cleared away comes too late: the command has ended by itself.
   void command.exited.then(() => ending.settle());
   if (ending.signal.aborted) stop();
   else ending.signal.addEventListener('abort', stop);
+  if (ending.fence.aborted) hurry();
+  else ending.fence.addEventListener('abort', hurry);
   try {
     const output = await publishOutput(attempt, command.output, { transcript, patterns });
     const exit = await command.exit;
@@ -128,6 +135,7 @@ async function follow(
     return outcomeOf(attempt, { ...result, resources, killed }, isolation);
   } finally {
     ending.signal.removeEventListener('abort', stop);
+    ending.fence.removeEventListener('abort', hurry);
     stopReceiving();
     await transcript.end();
     // After a fault of our own the command must not be left running; otherwise this finds nothing.
@@ -144,7 +152,7 @@ function maskNames(patterns: Patterns | null, killed: CommandResult['killed']): 
 function outcomeOf({ job }: Attempt, result: CommandResult, isolation: JobIsolation): Outcome {
   const { exitCode, signal } = result;
   if (exitCode === 0) return { kind: 'succeeded', result, usage: null };
-  const exceeded = exceededLimit(signal, isolation);
+  const exceeded = exceededLimit(result, isolation);
   const how = signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
   const error =
     exceeded === null
@@ -157,8 +165,14 @@ function outcomeOf({ job }: Attempt, result: CommandResult, isolation: JobIsolat
 }
 
 /** Which limit ended the command; null where it ended for another reason. */
-function exceededLimit(signal: string | null, { limits, ranOutOfMemory }: JobIsolation): string | null {
-  if (signal === 'SIGXCPU') return `its limits.cpuSeconds of ${limits.cpuSeconds}`;
-  if (signal === 'SIGXFSZ') return `its limits.fileBytes of ${limits.fileBytes}`;
+function exceededLimit(
+  { exitCode, signal }: CommandResult,
+  { limits, ranOutOfMemory }: JobIsolation,
+): string | null {
+  const diedOf = (name: 'SIGXCPU' | 'SIGXFSZ') =>
+    // A shell tells the death of what it ran by 128 and the signal's number.
+    signal === name || exitCode === 128 + constants.signals[name];
+  if (diedOf('SIGXCPU')) return `its limits.cpuSeconds of ${limits.cpuSeconds}`;
+  if (diedOf('SIGXFSZ')) return `its limits.fileBytes of ${limits.fileBytes}`;
   return ranOutOfMemory() ? `its limits.memoryBytes of ${limits.memoryBytes}` : null;
 }

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { limits } from '../src/contract/limits.ts';
 import type { SandboxLevel, TerminalKind } from '../src/contract/result.ts';
-import type { Config } from '../src/platform/config.ts';
+import { type Config, secretFilesOf } from '../src/platform/config.ts';
 import { makeDataFolder } from '../src/platform/data-folder.ts';
 import { findBubblewrap } from '../src/platform/find-bubblewrap.ts';
 import type { KnownSecrets } from '../src/platform/known-secrets.ts';
@@ -27,6 +27,7 @@ import { RunningAttempts } from './running-attempts.ts';
 import { Screens } from './screen/screens.ts';
 import type { WorkerServices } from './services.ts';
 import { type ChosenIsolation, chooseLevel } from './terminal/chain/choose-level.ts';
+import { withinHardLimits } from './terminal/chain/hard-limits.ts';
 import type { Isolation } from './terminal/chain/isolation.ts';
 import { reapOrphans } from './terminal/reap-orphans.ts';
 import { createTerminalTools } from './terminal/terminal-tools.ts';
@@ -119,8 +120,8 @@ export async function serveWorker(
 function shutInCommands({ config, environment, log, stop }: ServeWorkerOptions): Promise<ChosenIsolation> {
   const { cacheDir, searchPath } = readPlaces(environment);
   return chooseLevel({
-    config,
-    hidden: [realpathSync(config.dataDir), workspacesOfOthers],
+    config: { ...config, jobLimits: withinHardLimits(config.jobLimits) },
+    hidden: [realpathSync(config.dataDir), workspacesOfOthers, ...secretFilesOf(environment, config)],
     mark: workerMark(),
     findBubblewrap: () => findBubblewrap({ cacheDir, searchPath, log, signal: stop }),
   });

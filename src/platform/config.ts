@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { limits } from '../contract/limits.ts';
 import { nearestName } from '../core/nearest-name.ts';
@@ -108,13 +109,26 @@ export function readConfig(env: Environment): Config {
   return config;
 }
 
+/** The files that secrets of the service are read from. Absolute paths without links in them. */
+export function secretFilesOf(env: Environment, { providers }: Config): string[] {
+  return secretFileVariables(providers).flatMap((name) => {
+    const path = env[name];
+    return path && existsSync(path) ? [realpathSync(path)] : [];
+  });
+}
+
+function secretFileVariables(providers: readonly ProviderConfig[]): string[] {
+  const variables = [
+    ...configVariableNames.filter(isSecret),
+    ...providers.flatMap(({ keyVariable }) => keyVariable ?? []),
+  ];
+  return variables.map((name) => `${name}_FILE`);
+}
+
 /** What looks like a mistake but stops nothing: variables of ours that are none, keys that are not there. */
 export function configWarnings(env: Environment, config: Config): string[] {
-  const secretFiles = configVariableNames.filter(isSecret).map((name) => `${name}_FILE`);
-  const keyVariables = config.providers.flatMap(({ keyVariable }) =>
-    keyVariable === undefined ? [] : [keyVariable, `${keyVariable}_FILE`],
-  );
-  const known = new Set([...configVariableNames, ...secretFiles, ...keyVariables]);
+  const keyVariables = config.providers.flatMap(({ keyVariable }) => keyVariable ?? []);
+  const known = new Set([...configVariableNames, ...keyVariables, ...secretFileVariables(config.providers)]);
   const unknown = Object.keys(env).filter((name) => name.startsWith('LLMMIXER_') && !known.has(name));
   const nearest = (name: string): string => {
     const found = nearestName(name, [...known]);

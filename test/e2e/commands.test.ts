@@ -252,6 +252,15 @@ describe('an interactive command', () => {
     expect(await service.finished(id)).toMatchObject({ status: 'failed', result: { signal: 'SIGKILL' } });
   });
 
+  it('that cannot be started does not tell its secrets either', async () => {
+    const { job } = await service.run({
+      type: 'command',
+      argv: ['no-such-program'],
+      secrets: { PATH: '/opt/TOPSECRETVALUE/bin' },
+    });
+    expect(job.error?.detail).toContain('on the PATH of the job ([secret])');
+  });
+
   it('that has not started takes nothing yet, and says that it may later', async () => {
     const { id } = await service.submit({
       type: 'command',

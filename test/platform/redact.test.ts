@@ -124,6 +124,33 @@ describe('What a stream carries of secrets', () => {
     expect(redact(secretPatterns([difficult]), JSON.stringify({ p: difficult }))).toBe('{"p":"[secret]"}');
   });
 
+  it.each([
+    ['JSON without foreign letters, as Python writes it', 'pässwörd123', '"p\\u00e4ssw\\u00f6rd123"'],
+    ['JSON that may stand in a page, as Go writes it', 'a<b>&secret', '"a\\u003cb\\u003e\\u0026secret"'],
+    ['an address with all marks encoded', 'p@ss!word*(1)', '?p=p%40ss%21word%2A%281%29'],
+    ['an address with its slashes', 'p@ss/word', '?p=p%40ss/word'],
+    ['an address with small digits', 'a+b/c==secret', '?p=a%2bb%2fc%3d%3dsecret'],
+    ['itself without its line end', 'hunter2-hunter2\n', '<hunter2-hunter2>'],
+    [
+      'lines of base64',
+      'k'.repeat(70),
+      Buffer.from('k'.repeat(70))
+        .toString('base64')
+        .replace(/(.{76})/, '$1\n'),
+    ],
+    [
+      'short lines of base64',
+      'k'.repeat(70),
+      Buffer.from('k'.repeat(70))
+        .toString('base64')
+        .replace(/(.{64})/, '$1\n'),
+    ],
+  ])('is masked as %s', (_, secret, written) => {
+    const masked = redact(secretPatterns([secret]), written);
+    expect(masked).toContain('[secret]');
+    expect(masked.length).toBeLessThan(20);
+  });
+
   it('is masked over several lines, also as a terminal writes them', () => {
     const key = '-----BEGIN KEY-----\nabcdef\n-----END KEY-----';
     const written = `${key}|${key.replaceAll('\n', '\r\n')}`;

@@ -46,6 +46,28 @@ it('a timeout ends a command that still runs, and is what it ended by', async ()
   expect(ending.settle()).toBe('timeout');
 });
 
+it('a command whose job has gone to another worker is killed, also while it is being cancelled', async () => {
+  const exit = Promise.withResolvers<CommandExit>();
+  const terminate = vi.fn();
+  const { ending, outcome } = await run({ exited: exit.promise, exit: exit.promise, terminate });
+  ending.end('cancel');
+  expect(terminate.mock.calls).toEqual([[{ kill: false }]]);
+  ending.end('fenced');
+  expect(terminate.mock.calls).toEqual([[{ kill: false }], [{ kill: true }]]);
+  exit.resolve({ exitCode: null, signal: 'SIGKILL' });
+  await outcome;
+});
+
+it.each([
+  [152, 'limit_exceeded'],
+  [153, 'limit_exceeded'],
+  [151, 'exit_nonzero'],
+])('a shell that ends with exit code %i tells of %s', async (exitCode, code) => {
+  const ended = Promise.resolve({ exitCode, signal: null });
+  const { outcome } = await run({ exited: ended, exit: ended, terminate: () => {} });
+  expect(await outcome).toMatchObject({ kind: 'failed', error: { code } });
+});
+
 type Ends = Pick<RunningCommand, 'exited' | 'exit' | 'terminate'>;
 
 /** Runs a command that ends like this; answers once it has been started and is followed. */

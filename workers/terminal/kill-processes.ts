@@ -1,5 +1,5 @@
-import { isSameProcess, readEnvironment, readProcessTable } from './process-table.ts';
-import { type Survey, signalProcess } from './process-tree.ts';
+import { isSameProcess, type ProcessRecord, readEnvironment, readProcessTable } from './process-table.ts';
+import { addDescendants, type Survey, signalProcess } from './process-tree.ts';
 import { killUntilNone } from './terminate.ts';
 
 /** Tells by its variables, as `NAME=value`, whether a process is meant. */
@@ -36,11 +36,14 @@ export async function killAll(fits: Fits): Promise<{ seen: number[]; left: numbe
 
 function survey(fits: Fits): Survey {
   let sure = true;
-  const members = readProcessTable().filter((it) => {
-    if (it.pid === process.pid) return false;
-    const environment = readEnvironment(it.pid) ?? ['unreadable'];
-    if (environment.length === 0 && isSameProcess(it)) sure = false;
-    return fits(environment);
-  });
-  return { members, sure };
+  const table = readProcessTable().filter(({ pid }) => pid !== process.pid);
+  const found = new Map<number, ProcessRecord>();
+  for (const record of table) {
+    const environment = readEnvironment(record.pid) ?? ['unreadable'];
+    if (environment.length === 0 && isSameProcess(record)) sure = false;
+    if (fits(environment)) found.set(record.pid, record);
+  }
+  // One that cleared its variables is known by its parent alone, and by nothing once that is killed.
+  addDescendants(found, table);
+  return { members: [...found.values()], sure };
 }

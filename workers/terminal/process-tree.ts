@@ -140,7 +140,8 @@ function isMarked(environment: readonly string[], marks: readonly string[]): boo
   return marks.length > 0 && marks.every((mark) => environment.includes(mark));
 }
 
-function addDescendants(found: Map<number, ProcessRecord>, table: readonly ProcessRecord[]): void {
+/** Adds to `found` all whose parents are in it. */
+export function addDescendants(found: Map<number, ProcessRecord>, table: readonly ProcessRecord[]): void {
   let before = -1;
   while (before !== found.size) {
     before = found.size;

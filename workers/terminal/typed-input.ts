@@ -14,13 +14,17 @@ export function createTypedInput(writer: InputWriter, first: Buffer): TypedInput
   let inLine = endsInLine(first);
   const write = (bytes: Buffer): boolean => {
     const taken = writer.write(bytes);
-    if (taken && bytes.length > 0) inLine = endsInLine(bytes);
+    // Keys like the arrows, and what a terminal answers, are seldom part of a line.
+    if (taken && bytes.length > 0 && bytes[0] !== escapeByte) inLine = endsInLine(bytes);
     return taken;
   };
   return {
     ...writer,
     write,
-    typeEndOfFile: () => void writer.writeControl(Buffer.from(inLine ? '\u0004\u0004' : '\u0004')),
+    typeEndOfFile: () => {
+      writer.writeControl(Buffer.from(inLine ? '\u0004\u0004' : '\u0004'));
+      inLine = false;
+    },
   };
 }
 
@@ -29,5 +33,6 @@ function endsInLine(bytes: Buffer): boolean {
   return last !== undefined && !lineEnds.includes(last);
 }
 
-/** Line feed, carriage return, end of file, Ctrl-C. */
-const lineEnds: readonly number[] = [0x0a, 0x0d, 0x04, 0x03];
+/** Line feed, carriage return, end of file, and what empties the line: Ctrl-C, Ctrl-U, Ctrl-Z, Ctrl-\. */
+const lineEnds: readonly number[] = [0x0a, 0x0d, 0x04, 0x03, 0x15, 0x1a, 0x1c];
+const escapeByte = 0x1b;

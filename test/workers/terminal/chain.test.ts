@@ -1,8 +1,18 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readOrEmpty } from '../../../src/platform/read-or-empty.ts';
 import { accountsPrefix } from '../../../workers/terminal/chain/account-files.ts';
 import type { Isolation } from '../../../workers/terminal/chain/isolation.ts';
@@ -274,6 +284,25 @@ describe.runIf(levels.has('sandbox'))('In a sandbox', () => {
     expect(text.match(/Read-only file system|denied/g)).toHaveLength(2);
     expect(text).toContain('wrote');
     expect(text).not.toMatch(/llmmixer-/);
+  });
+
+  it('what is hidden stays so in a folder that the job is shown, but for its own workspace', async () => {
+    const shown = realpathSync(mkdtempSync(join(tmpdir(), 'chain-shown-')));
+    onTestFinished(() => rmSync(shown, { recursive: true, force: true }));
+    const [data, keyFile] = [join(shown, 'data'), join(shown, 'a-key')];
+    const workspace = join(data, 'workspace');
+    mkdirSync(workspace, { recursive: true });
+    for (const file of [join(data, 'key'), join(workspace, 'own'), keyFile])
+      writeFileSync(file, `in ${basename(file)}\n`, { mode: 0o644 });
+    for (const folder of [shown, data, workspace]) chmodSync(folder, 0o777);
+    const isolation = (await isolationsHere([data, keyFile])).get('sandbox') as Isolation;
+    const line = `cat data/key; cat a-key; cat data/workspace/own; : > data/workspace/new && echo wrote`;
+    const asCwd = await run(isolation, line, { cwd: shown, request: { workspace, cwd: shown } });
+    expect(asCwd.text).toMatch(/in own\nwrote\n$/);
+    expect(asCwd.text).not.toMatch(/in (key|a-key)/);
+    const asReadOnly = await run(isolation, `cd ${shown}; ${line}`, { request: { readOnlyPaths: [shown] } });
+    expect(asReadOnly.text).toContain('No such file');
+    expect(asReadOnly.text).not.toMatch(/in (key|a-key|own)/);
   });
 
   it('a command that must not reach the network reaches no service of this machine, and one that may does', async () => {

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { expect, it, onTestFinished } from 'vitest';
 import { killAll } from '../../../workers/terminal/kill-processes.ts';
-import { readEnvironment, readProcessTable } from '../../../workers/terminal/process-table.ts';
-import { until } from './run-in-room.ts';
+import { readEnvironment, readProcess, readProcessTable } from '../../../workers/terminal/process-table.ts';
+import { nameOf, until } from './run-in-room.ts';
 
 it('Killing by a mark leaves none alive, though more are forked while the table is read', async () => {
   const mark = `KILL_TEST=${randomUUID()}`;
@@ -18,4 +19,20 @@ it('Killing by a mark leaves none alive, though more are forked while the table 
   expect(alive()).toEqual([]);
   expect(left).toEqual([]);
   expect(seen.length).toBeGreaterThan(20);
+});
+
+it('Killing by a mark reaches a child that has cleared its variables, before its parent is gone', async () => {
+  const mark = `KILL_TEST=${randomUUID()}`;
+  const fits = (environment: readonly string[]) => environment.includes(mark);
+  const [name = '', value] = mark.split('=');
+  const shell = spawn('bash', ['-c', 'env -i /bin/sleep 300 & echo $!; wait'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env.PATH, [name]: value },
+  });
+  onTestFinished(async () => void (await killAll(fits)));
+  const [said] = await once(shell.stdout, 'data');
+  const child = Number(String(said));
+  await until(() => nameOf(child) === 'sleep');
+  await killAll(fits);
+  expect(readProcess(child)).toBeUndefined();
 });

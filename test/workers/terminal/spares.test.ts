@@ -140,3 +140,17 @@ describe.runIf(existsSync('/usr/bin/perl') && existsSync('/proc/self/fd'))('What
     await until(() => head !== undefined && !isSameProcess(head));
   });
 });
+
+it('A user that cannot be held in advance harms nobody, and who needs one hears why', async () => {
+  const uids = { ...jobUids };
+  const spares = openSpares(uids);
+  Object.defineProperty(uids, 'first', {
+    get: () => {
+      throw new Error('no users today');
+    },
+  });
+  spares.rest();
+  // Longer than it takes to be made; a rejection that nobody hears ends a process.
+  await new Promise((resolve) => setTimeout(resolve, 5 * limits.sparesAfterEndMs + 100));
+  await expect(spares.takeUser()).rejects.toThrow('no users today');
+});

@@ -1,4 +1,5 @@
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync, type Stats, statSync } from 'node:fs';
+import { dirname, sep } from 'node:path';
 import { limits } from '../../../src/contract/limits.ts';
 import type { AccountFiles } from './account-files.ts';
 import { type JobUser, mayEnter } from './job-user.ts';
@@ -9,7 +10,7 @@ export interface SandboxView {
   network: boolean;
   /** Lists of users and groups that know the user; null: those of the machine do. */
   accounts: AccountFiles | null;
-  /** Folders of the service that no job may see. */
+  /** Folders and files of the service that no job may see. */
   hidden: readonly string[];
   readOnly: readonly string[];
   writable: readonly string[];
@@ -25,6 +26,17 @@ export function bubblewrapArguments(view: SandboxView): string[] {
   const emptied = ['/tmp', '/var/tmp', '/run'].filter(isRealFolder);
   const reachable = hidden.filter((folder) => isRealFolder(folder) && mayEnter(folder, user));
   const bind = (flag: string, paths: readonly string[]) => paths.flatMap((path) => [flag, path, path]);
+  const empty = (folders: readonly string[]) =>
+    folders.flatMap((folder) => ['--size', String(limits.sandboxTemporaryBytes), '--tmpfs', folder]);
+  const shown = [...readOnly, ...writable];
+  const isShown = (path: string) => shown.some((folder) => isIn(path, folder));
+  const files = hidden.filter(
+    (path) =>
+      isRealFile(path) &&
+      mayEnter(dirname(path), user) &&
+      !reachable.some((folder) => isIn(path, folder)) &&
+      (isShown(path) || !emptied.some((folder) => isIn(path, folder))),
+  );
   return [
     '--unshare-all',
     ...(network ? ['--share-net'] : []),
@@ -32,18 +44,22 @@ export function bubblewrapArguments(view: SandboxView): string[] {
     '--as-pid-1',
     ...bind('--ro-bind', ['/']),
     ...['--dev', '/dev', '--proc', '/proc'],
-    ...[...emptied, ...reachable].flatMap((folder) => [
-      '--size',
-      String(limits.sandboxTemporaryBytes),
-      '--tmpfs',
-      folder,
-    ]),
+    ...empty([...emptied, ...reachable]),
     ...(accounts === null
       ? []
       : ['--ro-bind', accounts.passwd, '/etc/passwd', '--ro-bind', accounts.group, '/etc/group']),
     ...bind('--ro-bind', network ? resolverFiles() : []),
     ...bind('--ro-bind', readOnly),
     ...bind('--bind', [...new Set(writable)]),
+    // Whoever is shown a folder is not shown what is hidden in it, but what of that is shown by name.
+    ...reachable.filter(isShown).flatMap((folder) => [
+      ...empty([folder]),
+      ...bind(
+        '--bind',
+        [...new Set(writable)].filter((path) => isIn(path, folder)),
+      ),
+    ]),
+    ...files.flatMap((file) => ['--ro-bind', '/dev/null', file]),
     ...['--chdir', cwd, '--'],
   ];
 }
@@ -58,9 +74,21 @@ function resolverFiles(): string[] {
   }
 }
 
+function isIn(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
 function isRealFolder(path: string): boolean {
+  return isReal(path, (stats) => stats.isDirectory());
+}
+
+function isRealFile(path: string): boolean {
+  return isReal(path, (stats) => stats.isFile());
+}
+
+function isReal(path: string, fits: (stats: Stats) => boolean): boolean {
   try {
-    return statSync(path).isDirectory() && realpathSync(path) === path;
+    return fits(statSync(path)) && realpathSync(path) === path;
   } catch {
     return false;
   }

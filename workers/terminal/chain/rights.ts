@@ -1,4 +1,5 @@
 import type { JobLimits } from '../../../src/platform/job-limits.ts';
+import { secondsToHear } from './hard-limits.ts';
 import type { JobUser } from './job-user.ts';
 
 /** What one process may use at most, as setrlimit(2) has it. */
@@ -31,7 +32,7 @@ export function boundsOf(
     both(resources.openFiles, openFiles),
     both(resources.fileBytes, fileBytes),
     // At the first a process is told by SIGXCPU, at the second it is killed.
-    { resource: resources.cpuSeconds, soft: cpuSeconds, hard: cpuSeconds + 5 },
+    { resource: resources.cpuSeconds, soft: cpuSeconds, hard: cpuSeconds + secondsToHear },
     both(resources.coreBytes, 0),
   ];
 }

@@ -75,11 +75,16 @@ export class Spares {
   #makeIn(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
-    this.#timer = setTimeout(() => {
-      this.#head ??= this.#makeHead();
-      if (this.#keepsUser) this.#user ??= holdUser(this.#options.jobUids);
-    }, ms);
+    this.#timer = setTimeout(() => this.#make(), ms);
     this.#timer.unref();
+  }
+
+  /** What cannot be made now is missed by no one: whoever needs it makes it, and hears why it cannot be. */
+  #make(): void {
+    try {
+      this.#head ??= this.#makeHead();
+    } catch {}
+    if (this.#keepsUser) this.#user ??= holdUser(this.#options.jobUids).catch(() => null);
   }
 
   #makeHead(): GroupedHead {

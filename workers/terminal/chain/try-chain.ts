@@ -47,15 +47,18 @@ export async function tryChain(isolation: Isolation): Promise<string | null> {
 async function runProbe(isolation: Isolation, port: number): Promise<string | null> {
   const folder = mkdtempSync(join(tmpdir(), 'llmmixer-probe-'));
   const user = await isolation.holdUser();
+  let release = async () => {};
   try {
     if (user !== null) chownSync(folder, user.uid, user.gid);
-    const { chain, release } = isolation.shutIn({
+    const shutIn = isolation.shutIn({
       job: 'the start of the worker',
       user,
       workspace: folder,
       cwd: folder,
       network: !isolation.isolatesNetwork,
     });
+    ({ release } = shutIn);
+    const { chain } = shutIn;
     if (chain === null) return 'what bounds commands is missing here.';
     const env = {
       PATH: '/usr/bin:/bin',
@@ -78,9 +81,9 @@ async function runProbe(isolation: Isolation, port: number): Promise<string | nu
     let said = '';
     for await (const { bytes } of command.output) said += bytes.toString();
     await command.exit;
-    await release();
     return judge(said);
   } finally {
+    await release();
     user?.release();
     rmSync(folder, { recursive: true, force: true });
   }
