@@ -112,6 +112,16 @@ describe.each(ways.filter(({ way }) => way !== 'script'))('Input to a command ru
     expect((await watched.ended).signal).toBe('SIGKILL');
   });
 
+  it('is bounded as ever after what it was given at the start', async () => {
+    const line = 'head -c 40000 > /dev/null; echo all-read; exec sleep 100';
+    const command = await start({ shell: line }, { tools: tools(), stdin: 'x\n'.repeat(20_000) });
+    const watched = follow(command);
+    await watched.until('all-read');
+    await until(() => command.inputRoom() === limits.inputQueueBytesMax);
+    command.terminate({ kill: true });
+    await watched.ended;
+  });
+
   it('that still waits at the end is dropped, and not written to what has its descriptor next', async () => {
     const folder = freshFolder();
     const line = 'stty raw -echo 2>/dev/null; echo ready; exec sleep 100';
