@@ -30,25 +30,6 @@ describe.each(ways)('Input to a command run by $way', ({ way, tools }) => {
     expect(watched.text()).toContain('half');
   });
 
-  it.runIf(way !== 'pipes')('ends one reader with each end, whatever was typed and taken back', async () => {
-    const line = 'stty -echo; echo ready; cat; echo one; cat; echo two; cat; echo three; read x; echo "[$x]"';
-    const command = await start({ shell: line }, { tools: tools() });
-    const watched = follow(command);
-    await watched.until('ready');
-    command.write(Buffer.from('abc'));
-    command.endInput();
-    await watched.until('abcone');
-    command.endInput();
-    await watched.until('two');
-    command.write(Buffer.from('abc\u0015'));
-    command.write(Buffer.from('\u001b[1;1R\u0015'));
-    command.endInput();
-    await watched.until('three');
-    command.write(Buffer.from('q\n'));
-    await watched.ended;
-    expect(watched.text()).toContain('[q]');
-  });
-
   it('that was there at the start, and did not end a line, is ended too', async () => {
     const command = await start({ argv: ['cat'] }, { tools: tools(), stdin: 'half a line' });
     const watched = follow(command);
@@ -149,6 +130,25 @@ describe.each(terminalWays)('A terminal made by $way', ({ tools }) => {
     expect(await watched.ended).toEqual({ exitCode: 5, signal: null });
     expect(watched.text()).toContain('shell-heard');
     expect(watched.text()).toContain('after 130');
+  });
+
+  it('ends one reader with each end of the input, whatever was typed and taken back', async () => {
+    const line = 'stty -echo; echo ready; cat; echo one; cat; echo two; cat; echo three; read x; echo "[$x]"';
+    const command = await start({ shell: line }, { tools: tools() });
+    const watched = follow(command);
+    await watched.until('ready');
+    command.write(Buffer.from('abc'));
+    command.endInput();
+    await watched.until('abcone');
+    command.endInput();
+    await watched.until('two');
+    command.write(Buffer.from('abc\u0015'));
+    command.write(Buffer.from('\u001b[1;1R\u0015'));
+    command.endInput();
+    await watched.until('three');
+    command.write(Buffer.from('q\n'));
+    await watched.ended;
+    expect(watched.text()).toContain('[q]');
   });
 
   it('runs a shell with job control', async () => {
