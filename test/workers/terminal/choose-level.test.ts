@@ -1,11 +1,19 @@
+import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/platform/config.ts';
+import { readOrEmpty } from '../../../src/platform/read-or-empty.ts';
+import { accountsPrefix } from '../../../workers/terminal/chain/account-files.ts';
 import { chooseLevel } from '../../../workers/terminal/chain/choose-level.ts';
 import { workerMark } from '../../../workers/terminal/worker-mark.ts';
 import { plainConfig } from '../../support/config.ts';
 
 const isRoot = process.getuid?.() === 0;
+
+function isOfProbe(name: string): boolean {
+  return readOrEmpty(join(tmpdir(), name)).includes('/llmmixer-probe-');
+}
 
 function choose(sandbox: Config['sandbox'], bubblewrap: { path: string } | { fault: string }) {
   let looked = 0;
@@ -29,6 +37,15 @@ function choose(sandbox: Config['sandbox'], bubblewrap: { path: string } | { fau
 
 describe.runIf(process.platform === 'linux')('The level that commands are shut in at', () => {
   const absent = { fault: 'bwrap was not found.' };
+
+  it.runIf(isRoot)('is tried out without leaving anything behind where it does not hold', async () => {
+    const accounts = () => readdirSync(tmpdir()).filter((name) => name.startsWith(accountsPrefix));
+    const before = accounts();
+    expect(await choose('auto', { path: '/bin/false' })).toMatchObject({ level: 'user' });
+    // Sandboxes of other tests have such files for a while.
+    const left = () => accounts().filter((name) => !before.includes(name) && isOfProbe(name));
+    await expect.poll(left).toEqual([]);
+  });
 
   it.runIf(isRoot)('is a user of their own where there is no bubblewrap, with the reason', async () => {
     expect(await choose('auto', absent)).toEqual({
