@@ -296,7 +296,7 @@ describe.runIf(levels.has('sandbox'))('In a sandbox', () => {
       writeFileSync(file, `in ${basename(file)}\n`, { mode: 0o644 });
     for (const folder of [shown, data, workspace]) chmodSync(folder, 0o777);
     const isolation = (await isolationsHere([data, keyFile])).get('sandbox') as Isolation;
-    const line = `cat data/key; cat a-key; cat data/workspace/own; : > data/workspace/new && echo wrote`;
+    const line = `exec 2>&1; cat data/key; cat a-key; cat data/workspace/own; : > data/workspace/new && echo wrote`;
     const asCwd = await run(isolation, line, { cwd: shown, request: { workspace, cwd: shown } });
     expect(asCwd.text).toMatch(/in own\nwrote\n$/);
     expect(asCwd.text).not.toMatch(/in (key|a-key)/);
