@@ -116,7 +116,9 @@ async function follow(
     },
     command,
   );
-  const stop = () => command.terminate({ kill: ending.cause === 'fenced' });
+  const stop = () => {
+    if (ending.cause !== 'fenced') command.terminate({ kill: false });
+  };
   // A fenced attempt must not keep its successor waiting; everyone else gets a chance to tidy up.
   const hurry = () => command.terminate({ kill: true });
   // What strikes while leftovers are cleared away comes too late: the command has ended by itself.

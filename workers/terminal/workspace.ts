@@ -1,7 +1,8 @@
 import { chmodSync, chownSync, realpathSync, statSync } from 'node:fs';
-import { isAbsolute, join, sep } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { ProblemError } from '../../src/contract/problem.ts';
 import { makeFolder } from '../../src/platform/make-folder.ts';
+import { isWithin } from '../files/is-within.ts';
 import type { JobUser } from './chain/job-user.ts';
 
 export interface WorkspaceOptions {
@@ -94,8 +95,4 @@ function realRoot(root: string): string[] {
   } catch {
     return [];
   }
-}
-
-function isWithin(folder: string, root: string): boolean {
-  return folder === root || folder.startsWith(root.endsWith(sep) ? root : root + sep);
 }

@@ -1,6 +1,7 @@
 import { realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname, sep } from 'node:path';
+import { dirname } from 'node:path';
 import { limits } from '../../../src/contract/limits.ts';
+import { isBelow } from '../../files/is-within.ts';
 import type { AccountFiles } from './account-files.ts';
 import { type JobUser, mayEnter } from './job-user.ts';
 
@@ -22,20 +23,21 @@ export interface SandboxView {
  * was hidden before. `/run` holds the sockets of other services.
  */
 export function bubblewrapArguments(view: SandboxView): string[] {
-  const { user, network, accounts, hidden, readOnly, writable, cwd } = view;
+  const { user, network, accounts, hidden, readOnly, cwd } = view;
+  const writable = [...new Set(view.writable)];
   const emptied = ['/tmp', '/var/tmp', '/run'].filter(isRealFolder);
   const reachable = hidden.filter((folder) => isRealFolder(folder) && mayEnter(folder, user));
   const bind = (flag: string, paths: readonly string[]) => paths.flatMap((path) => [flag, path, path]);
   const empty = (folders: readonly string[]) =>
     folders.flatMap((folder) => ['--size', String(limits.sandboxTemporaryBytes), '--tmpfs', folder]);
   const shown = [...readOnly, ...writable];
-  const isShown = (path: string) => shown.some((folder) => isIn(path, folder));
+  const isShown = (path: string) => shown.some((folder) => isBelow(path, folder));
   const files = hidden.filter(
     (path) =>
       isRealFile(path) &&
       mayEnter(dirname(path), user) &&
-      !reachable.some((folder) => isIn(path, folder)) &&
-      (isShown(path) || !emptied.some((folder) => isIn(path, folder))),
+      !reachable.some((folder) => isBelow(path, folder)) &&
+      (isShown(path) || !emptied.some((folder) => isBelow(path, folder))),
   );
   return [
     '--unshare-all',
@@ -50,13 +52,13 @@ export function bubblewrapArguments(view: SandboxView): string[] {
       : ['--ro-bind', accounts.passwd, '/etc/passwd', '--ro-bind', accounts.group, '/etc/group']),
     ...bind('--ro-bind', network ? resolverFiles() : []),
     ...bind('--ro-bind', readOnly),
-    ...bind('--bind', [...new Set(writable)]),
+    ...bind('--bind', writable),
     // Whoever is shown a folder is not shown what is hidden in it, but what of that is shown by name.
     ...reachable.filter(isShown).flatMap((folder) => [
       ...empty([folder]),
       ...bind(
         '--bind',
-        [...new Set(writable)].filter((path) => isIn(path, folder)),
+        writable.filter((path) => isBelow(path, folder)),
       ),
     ]),
     ...files.flatMap((file) => ['--ro-bind', '/dev/null', file]),
@@ -72,10 +74,6 @@ function resolverFiles(): string[] {
   } catch {
     return [];
   }
-}
-
-function isIn(path: string, folder: string): boolean {
-  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
 function isRealFolder(path: string): boolean {

@@ -1,9 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { isAbsolute, sep } from 'node:path';
+import { isAbsolute } from 'node:path';
 import type { CommandLimits, EffectiveLimits } from '../../../src/contract/command-limits.ts';
 import { ProblemError } from '../../../src/contract/problem.ts';
 import type { SandboxLevel } from '../../../src/contract/result.ts';
 import type { JobLimits } from '../../../src/platform/job-limits.ts';
+import { isWithin } from '../../files/is-within.ts';
 import type { ControlGroups } from '../cgroup.ts';
 import type { HeldUser } from '../job-users.ts';
 import { writeAccountFiles } from './account-files.ts';
@@ -199,9 +200,7 @@ function allowedPath(path: string, allowed: readonly string[]): string {
   try {
     const real = realpathSync(path);
     const roots = allowed.filter(existsSync).map((root) => realpathSync(root));
-    const isAllowed = roots.some(
-      (root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep),
-    );
+    const isAllowed = roots.some((root) => isWithin(real, root));
     if (isAbsolute(path) && isAllowed) return real;
   } catch (cause) {
     throw new ProblemError('spawn_failed', `The read-only path "${path}" does not exist here.`, { cause });
