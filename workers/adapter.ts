@@ -1,5 +1,5 @@
-import type { Message } from '../src/contract/job.ts';
 import type { ProblemCode } from '../src/contract/problem.ts';
+import type { Message, ReasoningEffort, Tool } from '../src/contract/prompt.ts';
 import type { FinishReason, ToolCall, Usage } from '../src/contract/result.ts';
 
 /** What one model call needs. `model` is the name the provider knows, without our `provider/`. */
@@ -7,8 +7,15 @@ export interface PromptRequest {
   model: string;
   messages: Message[];
   system?: string;
+  tools?: Tool[];
+  /** `auto`, `none`, `required`, or the name of a tool. */
+  toolChoice?: string;
+  outputSchema?: Record<string, unknown>;
+  reasoning?: ReasoningEffort;
   maxOutputTokens?: number;
   temperature?: number;
+  stop?: string[];
+  seed?: number;
 }
 
 /**
@@ -37,6 +44,8 @@ export interface PromptAdapter {
   /** Model names worth listing; empty where any name is passed on. */
   readonly models: readonly string[];
   stream(request: PromptRequest, signal: AbortSignal): AsyncIterable<PromptPart>;
+  /** The models the provider says it has, by its names. @throws {AdapterFailure} as a prompt would fail. */
+  listModels(signal: AbortSignal): Promise<string[]>;
 }
 
 export const failureClasses = [

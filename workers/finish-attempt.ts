@@ -24,7 +24,7 @@ export async function finishAttempt(attempt: Attempt, outcome: Outcome | 'lost' 
   if (cause !== null) return finishByCause(attempt, cause, outcome);
   if (outcome === null) throw new TypeError('an attempt without an outcome has a cause');
   if (outcome.kind === 'succeeded')
-    return end(attempt, { status: 'succeeded', error: null, ...resultOf(outcome) });
+    return end(attempt, { status: 'succeeded', error: null, ...resultOf(attempt, outcome) });
   return fail(attempt, outcome);
 }
 
@@ -35,7 +35,7 @@ function finishByCause(
   cause: Exclude<EndCause, 'fenced'>,
   outcome: Outcome | null,
 ): Promise<Pickup> {
-  const partial = resultOf(outcome);
+  const partial = resultOf(attempt, outcome);
   const { id } = attempt.job;
   switch (cause) {
     case 'cancel':
@@ -104,12 +104,15 @@ async function end(
     usage = null,
   }: { status: FinalStatus; error: Problem | null } & Partial<Pick<Job, 'result' | 'usage'>>,
 ): Promise<Pickup> {
-  await attempt.publisher.final({ type: 'job.ended', data: { status, result, error, usage } });
+  await attempt.publisher.final({
+    type: 'job.ended',
+    data: { status, result, error, usage: usage ?? attempt.job.usage },
+  });
   return { done: true };
 }
 
-function resultOf(outcome: Outcome | null): Pick<Job, 'result' | 'usage'> {
-  if (outcome === null || outcome.kind === 'refused') return { result: null, usage: null };
+function resultOf({ job }: Attempt, outcome: Outcome | null): Pick<Job, 'result' | 'usage'> {
+  if (outcome === null || outcome.kind === 'refused') return { result: null, usage: job.usage };
   return { result: outcome.result, usage: outcome.usage };
 }
 

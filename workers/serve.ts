@@ -154,7 +154,7 @@ function createServices(
     wake: createWakeListener(subscriber),
     feed: createFeed(connection.redis),
     seal: createSeal(apiKey),
-    adapters: createAdapters({ providers: config.providers }),
+    adapters: createAdapters(config),
     terminals: createTerminalTools({ log: logger }),
     screens: new Screens(logger),
     isolation,

@@ -1,4 +1,6 @@
-import type { Message, PromptSpec } from '../../src/contract/job.ts';
+import type { PromptSpec } from '../../src/contract/job.ts';
+import type { Message } from '../../src/contract/prompt.ts';
+import { textOfMessage, withText } from '../../src/core/message-text.ts';
 import { readTags, tagsText } from './draft-parts.ts';
 
 /** A prompt as it stands in the form: texts, as typed. */
@@ -16,7 +18,7 @@ export function startPrompt(source: PromptSpec | null): PromptDraft {
   return {
     model: source?.model ?? '',
     system: source?.system ?? '',
-    prompt: source?.prompt ?? source?.messages?.at(-1)?.content ?? '',
+    prompt: source?.prompt ?? lastText(source),
     temperature: String(source?.temperature ?? ''),
     maxOutputTokens: String(source?.maxOutputTokens ?? ''),
     tags: tagsText(source?.tags),
@@ -30,7 +32,12 @@ export function readPrompt(draft: PromptDraft, source: PromptSpec | null): Promp
   const said =
     messages === undefined
       ? { prompt: draft.prompt }
-      : { messages: [...messages.slice(0, -1), { role: lastRole(source), content: draft.prompt }] };
+      : {
+          messages: messages.with(
+            -1,
+            withText(messages.at(-1) ?? { role: 'user', content: '' }, draft.prompt),
+          ),
+        };
   return {
     ...unseen,
     type: 'prompt',
@@ -46,6 +53,11 @@ export function readPrompt(draft: PromptDraft, source: PromptSpec | null): Promp
 /** Who says what the field of the prompt holds: the person, unless a copied conversation ends with the model. */
 export function lastRole(source: PromptSpec | null): Message['role'] {
   return source?.messages?.at(-1)?.role ?? 'user';
+}
+
+function lastText(source: PromptSpec | null): string {
+  const last = source?.messages?.at(-1);
+  return last === undefined ? '' : textOfMessage(last);
 }
 
 function unseenOf(source: PromptSpec | null): {

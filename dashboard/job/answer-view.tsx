@@ -1,5 +1,7 @@
 import type { Job, PromptSpec } from '../../src/contract/job.ts';
+import type { Message } from '../../src/contract/prompt.ts';
 import type { ToolCall } from '../../src/contract/result.ts';
+import { textOfMessage } from '../../src/core/message-text.ts';
 import { Markdown } from '../parts/markdown.tsx';
 import type { JobModel } from '../state/job-model.ts';
 import { isFinished, messagesOf } from '../state/words.ts';
@@ -12,8 +14,8 @@ export function AnswerView({ job, spec, model }: { job: Job; spec: PromptSpec; m
   return (
     <div class="talk">
       {spec.system !== undefined && <Said by="System" text={spec.system} />}
-      {messagesOf(spec).map(({ role, content }, index) => (
-        <Said key={index} by={role === 'user' ? 'You' : 'Model'} text={content} />
+      {messagesOf(spec).map((message, index) => (
+        <MessageView key={index} message={message} />
       ))}
       <section class="answer" aria-label="Answer" aria-busy={isBusy}>
         {reasoning !== '' && (
@@ -32,6 +34,26 @@ export function AnswerView({ job, spec, model }: { job: Job; spec: PromptSpec; m
     </div>
   );
 }
+
+function MessageView({ message }: { message: Message }) {
+  const images =
+    message.role === 'user' && typeof message.content !== 'string'
+      ? message.content.filter(({ type }) => type === 'image').length
+      : 0;
+  const calls = message.role === 'assistant' ? (message.toolCalls ?? []) : [];
+  const text = textOfMessage(message);
+  return (
+    <>
+      {(text !== '' || calls.length === 0) && <Said by={speakers[message.role]} text={text} />}
+      {images > 0 && <p class="faint">{images === 1 ? 'With an image.' : `With ${images} images.`}</p>}
+      {calls.map((call) => (
+        <ToolCallView key={call.id} call={call} />
+      ))}
+    </>
+  );
+}
+
+const speakers = { user: 'You', assistant: 'Model', tool: 'Tool' } as const;
 
 function Said({ by, text }: { by: string; text: string }) {
   return (

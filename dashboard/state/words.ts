@@ -1,4 +1,6 @@
-import type { Job, JobSpec, JobStatus, Message } from '../../src/contract/job.ts';
+import type { Job, JobSpec, JobStatus } from '../../src/contract/job.ts';
+import type { Message } from '../../src/contract/prompt.ts';
+import { textOfMessage } from '../../src/core/message-text.ts';
 
 /** What each status is called. */
 export const statusWords: Record<JobStatus, string> = {
@@ -33,7 +35,8 @@ export function messagesOf({ prompt, messages }: Extract<JobSpec, { type: 'promp
 
 /** The newest thing the person said to the model. */
 function promptOf(spec: Extract<JobSpec, { type: 'prompt' }>): string {
-  return messagesOf(spec).findLast(({ role }) => role === 'user')?.content ?? '';
+  const newest = messagesOf(spec).findLast(({ role }) => role === 'user');
+  return newest === undefined ? '' : textOfMessage(newest);
 }
 
 function quoted(argument: string): string {

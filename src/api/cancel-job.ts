@@ -20,7 +20,7 @@ export async function cancelJob(
   const error = problem('cancelled', `Job ${job} was cancelled by ${actor} before it ran: ${stated}.`);
   const ended: EventDraft = {
     type: 'job.ended',
-    data: { status: 'cancelled', result: null, error, usage: null },
+    data: { status: 'cancelled', result: null, error, usage: (await records.get(job))?.usage ?? null },
   };
   const common = { job, producer: 'cancel', attempt: null, at };
   const answer = await log.cancel(job, {

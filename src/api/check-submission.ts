@@ -1,8 +1,9 @@
 import type { SubmittedFile } from '../contract/files.ts';
-import type { JobSubmission } from '../contract/job.ts';
+import type { CommandSubmission, JobSubmission } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
-import { ProblemError } from '../contract/problem.ts';
 import { parseWorkspacePath } from '../core/workspace-path.ts';
+import { checkPrompt } from './check-prompt.ts';
+import { refuseDeepJson, refused } from './refused.ts';
 
 /**
  * What the schema of a submission cannot say. `where` is the place of the submission in the body, as a
@@ -11,7 +12,11 @@ import { parseWorkspacePath } from '../core/workspace-path.ts';
  */
 export function checkSubmission(body: JobSubmission, where: '' | '/spec'): void {
   refuseDeepJson(body.metadata, `${where}/metadata`);
-  if (body.type !== 'command') return;
+  if (body.type === 'prompt') checkPrompt(body, where);
+  else checkCommand(body, where);
+}
+
+function checkCommand(body: CommandSubmission, where: '' | '/spec'): void {
   for (const field of ['cols', 'rows'] as const) {
     if (body[field] !== undefined && body.interactive !== true)
       throw refused(`${where}/${field}`, 'is the size of a terminal, which only "interactive": true has');
@@ -47,24 +52,4 @@ function checkFiles(files: readonly SubmittedFile[], where: string): void {
 function foldersOf(path: string): string[] {
   const names = path.split('/');
   return names.slice(1).map((_, index) => names.slice(0, index + 1).join('/'));
-}
-
-/** Programs that read a job recurse over its JSON, here and at the other end; some do not go deep. */
-export function refuseDeepJson(value: unknown, pointer: string): void {
-  if (depthOf(value, limits.jsonDepthMax) > limits.jsonDepthMax)
-    throw refused(pointer, `is nested more than ${limits.jsonDepthMax} levels deep`);
-}
-
-/** The refusal of one field, named by its JSON Pointer. */
-export function refused(pointer: string, detail: string): ProblemError {
-  return new ProblemError('validation_failed', `${pointer} ${detail}.`, { errors: [{ pointer, detail }] });
-}
-
-/** How deep a value is nested; stops counting behind `max`. */
-function depthOf(value: unknown, max: number): number {
-  if (value === null || typeof value !== 'object') return 0;
-  if (max === 0) return 1;
-  return (
-    1 + Object.values(value).reduce((deepest: number, part) => Math.max(deepest, depthOf(part, max - 1)), 0)
-  );
 }

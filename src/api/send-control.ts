@@ -5,7 +5,7 @@ import { ProblemError } from '../contract/problem.ts';
 import { assertNever } from '../core/assert-never.ts';
 import { keyFault } from '../core/keys.ts';
 import { isOutcomeUnknown, redisProblem } from '../store/redis.ts';
-import { refused } from './check-submission.ts';
+import { refused } from './refused.ts';
 import { jobNotFound } from './require-job.ts';
 import type { Services } from './services.ts';
 

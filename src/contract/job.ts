@@ -5,6 +5,7 @@ import { jobIdPattern } from './job-id.ts';
 import { limits } from './limits.ts';
 import { nullable } from './nullable.ts';
 import { Problem } from './problem.ts';
+import { promptFields } from './prompt.ts';
 import { CommandResult, type JobResult, PromptResult, Usage } from './result.ts';
 import { Timestamp } from './timestamp.ts';
 
@@ -145,31 +146,8 @@ export const CommandSpec = Type.Object(
 );
 export type CommandSpec = Static<typeof CommandSpec>;
 
-const Message = Type.Object(
-  {
-    role: Type.Enum(['user', 'assistant']),
-    content: Type.String({ minLength: 1, maxLength: limits.promptCharactersMax }),
-  },
-  strict,
-);
-export type Message = Static<typeof Message>;
-
 export const PromptSpec = Type.Object(
-  {
-    type: Type.Literal('prompt'),
-    model: Type.String({
-      minLength: 3,
-      maxLength: 256,
-      pattern: '^[^/\\s]+/\\S+$',
-      description: '`provider/model`; GET /v1/models lists the providers.',
-    }),
-    prompt: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptCharactersMax })),
-    messages: Type.Optional(Type.Array(Message, { minItems: 1, maxItems: limits.messagesMax })),
-    system: Type.Optional(Type.String({ minLength: 1, maxLength: limits.promptCharactersMax })),
-    maxOutputTokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-    temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2 })),
-    ...shared,
-  },
+  { type: Type.Literal('prompt'), ...promptFields, ...shared },
   { ...strict, oneOf: [{ required: ['prompt'] }, { required: ['messages'] }] },
 );
 export type PromptSpec = Static<typeof PromptSpec>;

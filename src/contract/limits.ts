@@ -26,6 +26,15 @@ export const limits = {
   stdinBytesMax: 512 * KIB,
   /** Messages of one prompt. */
   messagesMax: 1000,
+  /** Texts and images of one message. */
+  messagePartsMax: 256,
+  /** Tools of one prompt; providers take about as many. */
+  toolsMax: 128,
+  /** As the provider that takes the fewest. */
+  stopSequencesMax: 4,
+  fallbacksMax: 8,
+  /** A schema is compiled, here and by the provider. */
+  outputSchemaCharactersMax: 64 * KIB,
   /** Text of one prompt message: the body's own limit is the real one. */
   promptCharactersMax: MIB,
   /** How deep JSON may be nested: what follows is read by programs that recurse. */

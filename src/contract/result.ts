@@ -40,7 +40,20 @@ export const CommandResult = Type.Object({
 });
 export type CommandResult = Static<typeof CommandResult>;
 
-export const ToolCall = Type.Object({ id: Type.String(), name: Type.String(), arguments: Type.Unknown() });
+export const ToolCall = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    arguments: Type.Unknown(),
+    continuation: Type.Optional(
+      Type.String({
+        description:
+          'What the provider needs to go on from here, such as its signed reasoning. Send it back unchanged.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 export type ToolCall = Static<typeof ToolCall>;
 
 export const finishReasons = ['stop', 'length', 'tool_calls', 'content_filter'] as const;
@@ -48,10 +61,13 @@ export type FinishReason = (typeof finishReasons)[number];
 
 export const PromptResult = Type.Object({
   text: Type.String(),
-  model: Type.String(),
+  model: Type.String({ description: '`provider/model`, as the provider names the model that answered.' }),
   finishReason: Type.Enum([...finishReasons]),
   toolCalls: Type.Array(ToolCall),
   reasoning: Type.Optional(Type.String()),
+  output: Type.Optional(
+    Type.Unknown({ description: 'The value `text` stands for, where the prompt has an `outputSchema`.' }),
+  ),
 });
 export type PromptResult = Static<typeof PromptResult>;
 export type JobResult = CommandResult | PromptResult;
@@ -59,8 +75,9 @@ export type JobResult = CommandResult | PromptResult;
 export const Usage = Type.Object({
   inputTokens: Type.Integer(),
   outputTokens: Type.Integer(),
-  cachedInputTokens: Type.Optional(Type.Integer()),
-  reasoningTokens: Type.Optional(Type.Integer()),
+  cachedInputTokens: Type.Optional(Type.Integer({ description: 'Of `inputTokens`: read from a cache.' })),
+  cacheWriteTokens: Type.Optional(Type.Integer({ description: 'Of `inputTokens`: written to a cache.' })),
+  reasoningTokens: Type.Optional(Type.Integer({ description: 'Of `outputTokens`: spent on thinking.' })),
   costUsd: Type.Unsafe<number | null>({
     type: ['number', 'null'],
     description: 'null where the price is unknown.',

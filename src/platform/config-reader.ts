@@ -44,6 +44,11 @@ export class ConfigReader {
     return null;
   }
 
+  /** Whether nothing else than the default was asked for. */
+  isDefault(name: ConfigVariableName): boolean {
+    return this.text(name) === (configVariables[name].default || null);
+  }
+
   integer(name: ConfigVariableName, range: { min: number; max: number }): number {
     const text = this.text(name) ?? '';
     const value = Number(text);

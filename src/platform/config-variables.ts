@@ -36,6 +36,27 @@ export const configVariables = {
   },
   LLMMIXER_WORKERS: { default: '1', description: 'Worker processes under `llmmixer up`.' },
   LLMMIXER_CONCURRENCY: { default: '16', description: 'Jobs at once in one worker.' },
+  ANTHROPIC_API_KEY: { default: '', description: 'Key for the models of `anthropic/`.', secret: true },
+  ANTHROPIC_BASE_URL: {
+    default: 'https://api.anthropic.com',
+    description: 'Where `anthropic/` is. Another address than the default needs no key.',
+  },
+  OPENAI_API_KEY: { default: '', description: 'Key for the models of `openai/`.', secret: true },
+  OPENAI_BASE_URL: {
+    default: 'https://api.openai.com/v1',
+    description: 'Where `openai/` is. Another address than the default needs no key.',
+  },
+  GEMINI_API_KEY: { default: '', description: 'Key for the models of `gemini/`.', secret: true },
+  GOOGLE_API_KEY: { default: '', description: 'The same, where `GEMINI_API_KEY` is not set.', secret: true },
+  GEMINI_BASE_URL: {
+    default: 'https://generativelanguage.googleapis.com',
+    description: 'Where `gemini/` is. Another address than the default needs no key.',
+  },
+  LLMMIXER_GEMINI_SDK: {
+    default: 'auto',
+    description:
+      "Which of Google's libraries writes requests: `generative-ai`, `genai`, or `auto` for the second where a model or an option needs it.",
+  },
   LLMMIXER_PROVIDERS: {
     default: '',
     description:

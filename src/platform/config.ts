@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { limits } from '../contract/limits.ts';
 import { nearestName } from '../core/nearest-name.ts';
+import { builtInProviders, readBuiltInProviders } from './built-in-providers.ts';
 import { ConfigReader } from './config-reader.ts';
 import { configVariableNames, isSecret } from './config-variables.ts';
 import type { Environment } from './environment.ts';
@@ -11,16 +12,22 @@ import { readPlaces } from './places.ts';
 import { readProviders } from './providers-file.ts';
 import { exitCodes, StartError } from './start-error.ts';
 
-/** An OpenAI-compatible server from the file that `LLMMIXER_PROVIDERS` names. */
+/** A provider of models: one of ours, or an OpenAI-compatible server from the file that `LLMMIXER_PROVIDERS` names. */
 export interface ProviderConfig {
   name: string;
+  /** Without a slash at its end. */
   baseUrl: string;
   /** The variable that holds the key; absent for servers that need none. */
   keyVariable?: string;
   /** The key itself, read from `keyVariable` (or its `_FILE`) by the door. */
   key?: string;
+  /** Whether calls may be made without the key that `keyVariable` would hold. */
+  keyIsOptional?: boolean;
   models: string[];
 }
+
+const geminiSdks = ['auto', 'genai', 'generative-ai'] as const;
+export type GeminiSdkChoice = (typeof geminiSdks)[number];
 
 const sandboxChoices = ['auto', 'required', 'user', 'none'] as const;
 const logLevels = ['info', 'fatal', 'error', 'warn', 'debug', 'trace', 'silent'] as const;
@@ -40,6 +47,7 @@ export interface Config {
   workers: number;
   concurrency: number;
   providers: ProviderConfig[];
+  geminiSdk: GeminiSdkChoice;
   /** Path of the redis-server to use for the private Redis; null: look for one. */
   redisServer: string | null;
   /** Names allowed in Host and Origin beside loopback, without port. */
@@ -90,7 +98,8 @@ export function readConfig(env: Environment): Config {
     apiKeyFile: env.LLMMIXER_API_KEY_FILE ? resolve(env.LLMMIXER_API_KEY_FILE) : null,
     workers: reader.integer('LLMMIXER_WORKERS', { min: 1, max: limits.workersMax }),
     concurrency: reader.integer('LLMMIXER_CONCURRENCY', { min: 1, max: limits.concurrencyMax }),
-    providers: readProviders(reader),
+    providers: [...readBuiltInProviders(reader), ...readProviders(reader)],
+    geminiSdk: reader.oneOf('LLMMIXER_GEMINI_SDK', geminiSdks),
     redisServer: reader.text('LLMMIXER_REDIS_SERVER'),
     allowedHosts: reader.list('LLMMIXER_ALLOWED_HOSTS', ',', hostFault),
     publicUrl: reader.url('LLMMIXER_PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, '') ?? null,
@@ -137,6 +146,7 @@ export function configWarnings(env: Environment, config: Config): string[] {
   return [
     ...unknown.map((name) => `${name} is not a variable of LLMMixer and does nothing${nearest(name)}`),
     ...config.providers
+      .filter(({ name }) => !builtInProviders.some((builtIn) => builtIn === name))
       .filter(({ key, keyVariable }) => keyVariable !== undefined && key === undefined)
       .map(({ name, keyVariable }) => `${keyVariable} is not set, so prompts to ${name}/ will fail`),
   ];

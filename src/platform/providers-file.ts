@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { builtInProviders } from './built-in-providers.ts';
 import type { ProviderConfig } from './config.ts';
 import type { ConfigReader } from './config-reader.ts';
 
@@ -46,9 +47,10 @@ function checked(
   providers: Static<typeof Provider>[],
   { path, reader }: { path: string; reader: ConfigReader },
 ): ProviderConfig[] {
-  const names = new Set(['demo']);
+  const names = new Set<string>(['demo', ...builtInProviders]);
   return providers.map((provider) => {
-    const { name, baseUrl, keyVariable } = provider;
+    const { name, keyVariable } = provider;
+    const baseUrl = provider.baseUrl.replace(/\/+$/, '');
     if (names.has(name))
       reader.faults.push(
         `${variable}: ${path} names "${name}", which is taken; give the provider another name.`,
@@ -57,6 +59,6 @@ function checked(
     if (URL.parse(baseUrl) === null)
       reader.faults.push(`${variable}: ${path} gives "${name}" a baseUrl that is no URL.`);
     const key = keyVariable === undefined ? null : reader.secret(keyVariable);
-    return { ...provider, models: provider.models ?? [], ...(key === null ? {} : { key }) };
+    return { ...provider, baseUrl, models: provider.models ?? [], ...(key === null ? {} : { key }) };
   });
 }

@@ -3,6 +3,7 @@ import type { Job, JobSpec } from '../contract/job.ts';
 import type { JobFilter } from '../contract/job-filter.ts';
 import { limits } from '../contract/limits.ts';
 import { formatCursor } from '../core/cursor.ts';
+import { textOfMessage } from '../core/message-text.ts';
 import { jobKeys, keys } from './keys.ts';
 
 const resourceFields = [
@@ -226,6 +227,6 @@ function searchText(spec: JobSpec): string {
   const parts =
     spec.type === 'command'
       ? [spec.shell ?? '', ...(spec.argv ?? [])]
-      : [spec.model, spec.prompt ?? '', ...(spec.messages ?? []).map(({ content }) => content)];
+      : [spec.model, spec.prompt ?? '', ...(spec.messages ?? []).map(textOfMessage)];
   return parts.join(' ').toLowerCase();
 }

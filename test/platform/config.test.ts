@@ -15,7 +15,7 @@ afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
 test('an empty environment is a whole configuration, and empty variables count as absent', () => {
   const empty = Object.fromEntries(configVariableNames.map((name) => [name, '']));
   const config = readConfig({ HOME: '/home/somebody', ...empty });
-  expect(config).toEqual({
+  expect({ ...config, providers: [] }).toEqual({
     host: '127.0.0.1',
     port: 4400,
     redisUrl: null,
@@ -26,6 +26,7 @@ test('an empty environment is a whole configuration, and empty variables count a
     workers: 1,
     concurrency: 16,
     providers: [],
+    geminiSdk: 'auto',
     redisServer: null,
     allowedHosts: [],
     publicUrl: null,
@@ -161,7 +162,7 @@ test('providers come from their file, their keys from the variables it names', a
   ]);
   const env = { LLMMIXER_PROVIDERS: file, ROUTER_KEY: 'secret' };
   const config = readConfig(env);
-  expect(config.providers).toEqual([
+  expect(config.providers.slice(3)).toEqual([
     { name: 'local', baseUrl: 'http://127.0.0.1:11434/v1', models: ['small'] },
     {
       name: 'router',
@@ -173,6 +174,25 @@ test('providers come from their file, their keys from the variables it names', a
     { name: 'absent', baseUrl: 'https://absent.example/v1', keyVariable: 'ABSENT_KEY', models: [] },
   ]);
   expect(configWarnings(env, config)).toEqual(['ABSENT_KEY is not set, so prompts to absent/ will fail']);
+});
+
+test('the providers of ours are always there, with the key and the address that are set', () => {
+  const ours = (env: Record<string, string>) => readConfig(env).providers;
+  expect(ours({})).toEqual([
+    { name: 'anthropic', baseUrl: 'https://api.anthropic.com', keyVariable: 'ANTHROPIC_API_KEY', models: [] },
+    { name: 'openai', baseUrl: 'https://api.openai.com/v1', keyVariable: 'OPENAI_API_KEY', models: [] },
+    {
+      name: 'gemini',
+      baseUrl: 'https://generativelanguage.googleapis.com',
+      keyVariable: 'GEMINI_API_KEY',
+      models: [],
+    },
+  ]);
+  const [anthropic, , gemini] = ours({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:1/', GOOGLE_API_KEY: 'g' });
+  expect(anthropic).toMatchObject({ baseUrl: 'http://127.0.0.1:1', keyIsOptional: true });
+  expect(gemini).toMatchObject({ keyVariable: 'GOOGLE_API_KEY', key: 'g' });
+  expect(ours({ GOOGLE_API_KEY: 'g', GEMINI_API_KEY: 'h' })[2]).toMatchObject({ key: 'h' });
+  expect(configWarnings({}, readConfig({}))).toEqual([]);
 });
 
 test('a provider must have a name of its own, an address and no unknown field', async () => {

@@ -6,6 +6,7 @@ export const plainConfig = {
   port: 0,
   apiKeyFile: null,
   providers: [],
+  geminiSdk: 'auto',
   redisServer: null,
   allowedHosts: [],
   publicUrl: null,

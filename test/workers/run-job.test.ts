@@ -43,7 +43,7 @@ beforeAll(async () => {
     wake: createWakeListener(subscriber),
     feed: createFeed(connection.redis),
     seal: createSeal(apiKey),
-    adapters: createAdapters({ providers: [] }),
+    adapters: createAdapters({ providers: [], geminiSdk: 'auto' }),
     screens: new Screens(pino({ level: 'silent' })),
     secrets: new KnownSecrets(),
     place: 'here',

@@ -1,12 +1,15 @@
 import type { Model } from '../../src/contract/http.ts';
-import type { ProviderConfig } from '../../src/platform/config.ts';
+import { providerKind, splitModel } from '../../src/core/prompt-options.ts';
+import type { Config, GeminiSdkChoice, ProviderConfig } from '../../src/platform/config.ts';
 import { AdapterFailure, type PromptAdapter } from '../adapter.ts';
-import { createDemo } from './demo.ts';
-import { createOpenAiCompatible } from './openai-compatible.ts';
+import { createAnthropic } from './anthropic/anthropic.ts';
+import { createDemo } from './demo/demo.ts';
+import { createGemini } from './gemini/gemini.ts';
+import { createOpenAi, createOpenAiCompatible } from './openai/openai.ts';
 
 /** Every provider a worker can reach. Made once a worker. */
 export interface Adapters {
-  /** What `GET /v1/models` answers: each known model, or `provider/` where any name is passed on. */
+  /** What can be used: each known model, or `provider/` where any name is passed on. */
   list(): Model[];
   /**
    * The adapter for `provider/model`, and the model's name without our prefix; it may hold slashes.
@@ -16,12 +19,33 @@ export interface Adapters {
 }
 
 /** The demo first, then what the configuration names. A provider must not be called `demo`. */
-export function createAdapters({ providers }: { providers: readonly ProviderConfig[] }): Adapters {
-  const adapters = [createDemo(), ...providers.map(createOpenAiCompatible)];
+export function createAdapters({ providers, geminiSdk }: Pick<Config, 'providers' | 'geminiSdk'>): Adapters {
+  const made = providers.map((provider) => ({ provider, adapter: createAdapter(provider, geminiSdk) }));
+  const demo = createDemo();
+  const usable = made.filter(({ provider }) => hasWhatItNeeds(provider)).map(({ adapter }) => adapter);
+  const all = [demo, ...made.map(({ adapter }) => adapter)];
   return {
-    list: () => adapters.flatMap(modelsOf),
-    find: (model) => find(adapters, model),
+    list: () => [demo, ...usable].flatMap(modelsOf),
+    find: (model) => find(all, model),
   };
+}
+
+function createAdapter(provider: ProviderConfig, geminiSdk: GeminiSdkChoice): PromptAdapter {
+  switch (providerKind(provider.name)) {
+    case 'anthropic':
+      return createAnthropic(provider);
+    case 'openai':
+      return createOpenAi(provider);
+    case 'gemini':
+      return createGemini(provider, geminiSdk);
+    default:
+      return createOpenAiCompatible(provider);
+  }
+}
+
+/** A call without a key that is needed fails with a sentence that says so; it is not offered. */
+function hasWhatItNeeds({ key, keyVariable, keyIsOptional }: ProviderConfig): boolean {
+  return key !== undefined || keyVariable === undefined || keyIsOptional === true;
 }
 
 function modelsOf({ provider, demo, models }: PromptAdapter): Model[] {
@@ -30,10 +54,9 @@ function modelsOf({ provider, demo, models }: PromptAdapter): Model[] {
 }
 
 function find(adapters: readonly PromptAdapter[], id: string): { adapter: PromptAdapter; model: string } {
-  const slash = id.indexOf('/');
-  const provider = id.slice(0, Math.max(slash, 0));
+  const { provider, model } = splitModel(id);
   const adapter = adapters.find((each) => each.provider === provider);
-  if (adapter !== undefined) return { adapter, model: id.slice(slash + 1) };
+  if (adapter !== undefined) return { adapter, model };
   const known = adapters.map((each) => each.provider).join(', ');
   throw new AdapterFailure(
     'unknown_model',

@@ -6,8 +6,8 @@ import { JobParams } from '../../contract/http.ts';
 import { limits } from '../../contract/limits.ts';
 import { Problem } from '../../contract/problem.ts';
 import { parseWorkspacePath } from '../../core/workspace-path.ts';
-import { refused } from '../check-submission.ts';
 import { FileExchange } from '../exchange-files.ts';
+import { refused } from '../refused.ts';
 import type { Services } from '../services.ts';
 
 const FileParams = Type.Object({ ...JobParams.properties, '*': Type.String() });

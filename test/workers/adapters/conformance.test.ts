@@ -1,10 +1,16 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { finishReasons, type ToolCall } from '../../../src/contract/result.ts';
+import type { ProviderConfig } from '../../../src/platform/config.ts';
 import type { FailureClass, PromptAdapter, PromptPart, PromptRequest } from '../../../workers/adapter.ts';
 import { AdapterFailure } from '../../../workers/adapter.ts';
-import { createOpenAiCompatible } from '../../../workers/adapters/openai-compatible.ts';
+import { createAnthropic } from '../../../workers/adapters/anthropic/anthropic.ts';
+import { createGemini } from '../../../workers/adapters/gemini/gemini.ts';
+import { createOpenAi, createOpenAiCompatible } from '../../../workers/adapters/openai/openai.ts';
+import { startFakeAnthropic } from '../../fakes/anthropic.ts';
+import { startFakeGemini } from '../../fakes/gemini.ts';
 import { startFakeOpenAi } from '../../fakes/openai-compatible.ts';
+import { startFakeOpenAiResponses } from '../../fakes/openai-responses.ts';
 import type { FakeProvider, Scene, Step } from '../../fakes/scene.ts';
 
 const key = 'sk-conformance-4f9a2c';
@@ -16,14 +22,64 @@ interface Subject {
   start(): Promise<FakeProvider>;
   create(baseUrl: string): PromptAdapter;
 }
+const fake = (name: string, baseUrl: string): ProviderConfig => ({
+  name,
+  baseUrl,
+  keyVariable: 'FAKE_API_KEY',
+  key,
+  models: [],
+});
 const subjects: Subject[] = [
   {
-    name: 'openai-compatible',
+    name: 'anthropic',
+    start: startFakeAnthropic,
+    create: (baseUrl) => createAnthropic(fake('anthropic', baseUrl)),
+  },
+  {
+    name: 'openai',
+    start: startFakeOpenAiResponses,
+    create: (baseUrl) => createOpenAi(fake('openai', baseUrl)),
+  },
+  {
+    name: 'openai chat',
+    start: startFakeOpenAiResponses,
+    create: (baseUrl) => withSeed(createOpenAi(fake('openai', baseUrl))),
+  },
+  {
+    name: 'compatible',
     start: startFakeOpenAi,
-    create: (baseUrl) =>
-      createOpenAiCompatible({ name: 'fake', baseUrl, keyVariable: 'FAKE_API_KEY', key, models: [] }),
+    create: (baseUrl) => createOpenAiCompatible(fake('fake', baseUrl)),
+  },
+  {
+    name: 'gemini genai',
+    start: startFakeGemini,
+    create: (baseUrl) => createGemini(fake('gemini', baseUrl), 'genai'),
+  },
+  {
+    name: 'gemini generative-ai',
+    start: startFakeGemini,
+    create: (baseUrl) => createGemini(fake('gemini', baseUrl), 'generative-ai'),
   },
 ];
+
+/** OpenAI is asked by Chat Completions for what only they have. */
+function withSeed(adapter: PromptAdapter): PromptAdapter {
+  return { ...adapter, stream: (request, signal) => adapter.stream({ ...request, seed: 1 }, signal) };
+}
+
+const results = new Map<string, Map<string, string>>();
+afterAll(() => process.stdout.write(`${tableOf(results)}\n`));
+
+/** The cases down, the adapters across. */
+function tableOf(cases: ReadonlyMap<string, ReadonlyMap<string, string>>): string {
+  const width = Math.max(...[...cases.keys()].map(({ length }) => length));
+  const heading = subjects.map(({ name }) => name).join('  ');
+  const lines = [...cases].map(([title, byName]) => {
+    const cells = subjects.map(({ name }) => (byName.get(name) ?? '-').padEnd(name.length));
+    return `${title.padEnd(width)}  ${cells.join('  ')}`;
+  });
+  return [`${''.padEnd(width)}  ${heading}`, ...lines].join('\n');
+}
 
 interface Refusal {
   title: string;
@@ -52,7 +108,8 @@ const refusals: Refusal[] = [
     failureClass: 'rate_limited',
     retryAfterMs: 7000,
   },
-  { title: '429 for lack of credit', scene: { status: 429, about: 'credit' }, failureClass: 'auth' },
+  { title: 'a lack of credit', scene: { status: 400, about: 'credit' }, failureClass: 'auth' },
+  { title: 'a key that is none', scene: { status: 401, about: 'key' }, failureClass: 'auth' },
   {
     title: '429 for a quota that is reset',
     scene: { status: 429, about: 'credit', headers: { 'retry-after': '3600' } },
@@ -71,10 +128,14 @@ const refusals: Refusal[] = [
   { title: '529', scene: { status: 529 }, failureClass: 'overloaded' },
 ];
 
-describe.each(subjects)('The adapter $name', ({ start, create }) => {
+describe.each(subjects)('The adapter $name', ({ name, start, create }) => {
   let fake: FakeProvider;
   let adapter: PromptAdapter;
-  beforeEach(async () => {
+  beforeEach(async ({ onTestFinished }) => {
+    onTestFinished(({ task }) => {
+      const row = results.get(task.name) ?? new Map<string, string>();
+      results.set(task.name, row.set(name, task.result?.state ?? 'unknown'));
+    });
     fake = await start();
     adapter = create(fake.baseUrl);
   });
@@ -115,6 +176,12 @@ describe.each(subjects)('The adapter $name', ({ start, create }) => {
     );
   });
 
+  it('keeps every character wherever an event is split', { timeout: 60_000 }, async () => {
+    const text = 'ü€漢👩‍👩‍👧';
+    for (let splitAt = 1; splitAt < 360; splitAt += 1)
+      expect(textOf(await partsOf({ kind: 'answer', steps: [{ text }], splitAt }))).toBe(text);
+  });
+
   it('passes on a long stream whole', async () => {
     const steps = Array.from({ length: 5000 }, (_, line): Step => ({ text: `line ${line}\n` }));
     const parts = await partsOf({ kind: 'answer', steps });
@@ -147,17 +214,43 @@ describe.each(subjects)('The adapter $name', ({ start, create }) => {
     ];
     const parts = await partsOf({ kind: 'answer', steps, finish: 'tool_calls' });
     const calls = parts.flatMap((part): ToolCall[] => (part.type === 'tool-call' ? [part.call] : []));
-    expect(calls).toEqual([
+    expect(calls).toMatchObject([
       { id: 'call_a', name: 'weather', arguments: { city: 'Wien' } },
       { id: 'call_b', name: 'now', arguments: {} },
     ]);
     expect(parts.at(-1)).toMatchObject({ type: 'finish', reason: 'tool_calls' });
   });
 
+  it('takes the results of its tool calls with the next request, and what it gave along with them', async () => {
+    const steps: Step[] = [
+      { reasoning: 'Look it up.' },
+      { toolCall: { id: 'call_a', name: 'weather', argumentPieces: ['{"city":"Wien"}'] } },
+      { toolCall: { id: 'call_b', name: 'now', argumentPieces: [] } },
+    ];
+    const first = await partsOf({ kind: 'answer', steps, finish: 'tool_calls' });
+    const toolCalls = first.flatMap((part) => (part.type === 'tool-call' ? [part.call] : []));
+    fake.script({ kind: 'answer', steps: [{ text: 'Rain.' }] });
+    const answer = await collect(adapter, {
+      ...request,
+      tools: [{ name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } }],
+      messages: [
+        ...request.messages,
+        { role: 'assistant', content: 'Let me see.', toolCalls },
+        { role: 'tool', toolCallId: 'call_a', content: '{"sky":"grey"}' },
+        { role: 'tool', toolCallId: 'call_b', content: 'the clock is broken', isError: true },
+      ],
+    });
+    expect(textOf(answer)).toBe('Rain.');
+    const sent = JSON.stringify(fake.requests[1]?.body);
+    for (const part of ['Let me see.', 'call_a', 'Wien', '{\\"sky\\":\\"grey\\"}', 'the clock is broken'])
+      expect(sent).toContain(part);
+    for (const item of givenBack(toolCalls)) expect(sent).toContain(JSON.stringify(item));
+  });
+
   it('reports usage with cached and reasoning tokens, before it finishes', async () => {
     const usage = { inputTokens: 120, outputTokens: 48, cachedInputTokens: 100, reasoningTokens: 32 };
     const parts = await partsOf({ kind: 'answer', steps: [{ text: 'x' }], usage });
-    expect(parts.at(-2)).toEqual({ type: 'usage', usage: { ...usage, costUsd: null } });
+    expect(parts.at(-2)).toMatchObject({ type: 'usage', usage: { ...usage, costUsd: null } });
     expect(parts.at(-1)).toMatchObject({ type: 'finish' });
   });
 
@@ -271,9 +364,9 @@ describe.each(subjects)('The adapter $name', ({ start, create }) => {
   });
 });
 
-async function collect(adapter: PromptAdapter): Promise<PromptPart[]> {
+async function collect(adapter: PromptAdapter, asked = request): Promise<PromptPart[]> {
   const parts: PromptPart[] = [];
-  for await (const part of adapter.stream(request, new AbortController().signal)) parts.push(part);
+  for await (const part of adapter.stream(asked, new AbortController().signal)) parts.push(part);
   return parts;
 }
 
@@ -287,6 +380,13 @@ async function failureOf(adapter: PromptAdapter): Promise<{ failure: AdapterFail
     return { failure: error, parts };
   }
   throw new Error('the adapter did not fail');
+}
+
+/** What the provider gave with its calls, as it must come back. */
+function givenBack(calls: readonly ToolCall[]): unknown[] {
+  return calls.flatMap(({ continuation = '' }) =>
+    continuation === '' ? [] : JSON.parse(continuation.slice(continuation.indexOf(':') + 1)),
+  );
 }
 
 function textOf(parts: readonly PromptPart[]): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AdapterFailure, type PromptPart, type PromptRequest } from '../../../workers/adapter.ts';
-import { createDemo } from '../../../workers/adapters/demo.ts';
+import { createDemo } from '../../../workers/adapters/demo/demo.ts';
 
 const quick = createDemo({ wordMs: 0, slowWordMs: 0 });
 const ask = (model: string, content = 'two  words\n'): PromptRequest => ({

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../../src/contract/limits.ts';
-import { createDirectFetch } from '../../../workers/adapters/direct-fetch.ts';
+import { createDirectFetch } from '../../../workers/adapters/wire/direct-fetch.ts';
 import { type FakeOpenAi, startFakeOpenAi } from '../../fakes/openai-compatible.ts';
 
 let fake: FakeOpenAi;

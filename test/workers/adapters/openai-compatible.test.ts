@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import { AdapterFailure, type PromptPart, type PromptRequest } from '../../../workers/adapter.ts';
-import { createOpenAiCompatible } from '../../../workers/adapters/openai-compatible.ts';
+import { createOpenAiCompatible } from '../../../workers/adapters/openai/openai.ts';
 import {
   chunkOf,
   type FakeOpenAi,

@@ -4,6 +4,7 @@ import { createAdapters } from '../../../workers/adapters/registry.ts';
 
 const baseUrl = 'http://127.0.0.1:9/v1';
 const adapters = createAdapters({
+  geminiSdk: 'auto',
   providers: [
     { name: 'local', baseUrl, models: [] },
     { name: 'lab', baseUrl, models: ['meta/llama-4', 'small'] },

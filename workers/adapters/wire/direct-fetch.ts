@@ -1,6 +1,8 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { limits } from '../../src/contract/limits.ts';
+import { limits } from '../../../src/contract/limits.ts';
+
+export type DirectFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /**
  * A `fetch` for the provider SDKs, over node:http, because the built-in one
@@ -12,7 +14,7 @@ import { limits } from '../../src/contract/limits.ts';
  * Each call has a connection of its own: none fails because of one that an earlier call left behind,
  * and an abort closes it at once. Of an error's body, `limits.providerErrorBytesMax` is read.
  */
-export function createDirectFetch({ headers }: { headers: Readonly<Record<string, string>> }) {
+export function createDirectFetch({ headers }: { headers: Readonly<Record<string, string>> }): DirectFetch {
   const agents = { http: new HttpAgent({ keepAlive: false }), https: new HttpsAgent({ keepAlive: false }) };
   return (input: string | URL | Request, init: RequestInit = {}): Promise<Response> =>
     new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser';
-import { limits } from '../../src/contract/limits.ts';
-import { AdapterFailure } from '../adapter.ts';
+import { limits } from '../../../src/contract/limits.ts';
+import { AdapterFailure } from '../../adapter.ts';
 
 export interface ServerSentEvent {
   event?: string | undefined;

@@ -1,5 +1,6 @@
-import type { Usage } from '../../src/contract/result.ts';
-import { countOf, field, itemsOf, textOf } from './foreign.ts';
+import type { Usage } from '../../../src/contract/result.ts';
+import { countOf, field, itemsOf, textOf } from '../wire/foreign.ts';
+import type { ToolCallDelta } from '../wire/tool-calls.ts';
 
 /** One piece of a Chat Completions answer, as far as it concerns us. Every field may be absent. */
 export interface CompletionChunk {
@@ -10,14 +11,6 @@ export interface CompletionChunk {
   /** The provider's own word: more of them exist than are documented. */
   finishReason: string | undefined;
   usage: Usage | undefined;
-}
-
-/** A piece of a tool call; the pieces of one share an index, or have none and come in order. */
-export interface ToolCallDelta {
-  index: number | undefined;
-  id: string | undefined;
-  name: string | undefined;
-  arguments: string;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ProviderFault } from './classify.ts';
-import { countOf, field, textOf } from './foreign.ts';
+import { countOf, field, itemsOf, textOf } from './foreign.ts';
 
 /** Whether a piece of a stream that began well is in truth an error. */
 export function isErrorObject(value: unknown): boolean {
@@ -10,6 +10,7 @@ export function isErrorObject(value: unknown): boolean {
 /**
  * Reads an error body or an error inside a stream: OpenAI's `{error: {message, type, code}}`, a text
  * in its place (Ollama), the same fields without a wrapper (vLLM), `{detail}` (FastAPI), or any text.
+ * Google adds a status in words and details, one of which may say when to come back (google.rpc.RetryInfo).
  * Some servers put an HTTP status into `code` (OpenRouter): it stands in where there is no other.
  */
 export function readFault(
@@ -18,12 +19,22 @@ export function readFault(
 ): ProviderFault {
   const error = field(value, 'error') ?? value;
   const code = field(error, 'code');
+  const details = itemsOf(field(error, 'details'));
+  const reasons = details.map((detail) => field(detail, 'reason'));
   return {
     status: outside.status ?? statusOf(code) ?? statusOf(field(error, 'status')),
-    words: [code, field(error, 'type')].flatMap((word) => textOf(word) ?? []),
+    words: [code, field(error, 'type'), field(error, 'status'), ...reasons].flatMap(
+      (word) => textOf(word) ?? [],
+    ),
     message: messageOf(error),
-    retryAfterMs: outside.retryAfterMs,
+    retryAfterMs: outside.retryAfterMs ?? retryDelayMs(details),
   };
+}
+
+function retryDelayMs(details: readonly unknown[]): number | undefined {
+  const texts = details.flatMap((detail) => textOf(field(detail, 'retryDelay')) ?? []);
+  const seconds = texts.flatMap((text) => /^(\d+(?:\.\d+)?)s$/.exec(text)?.[1] ?? [])[0];
+  return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1000);
 }
 
 function isBareError(value: unknown): boolean {

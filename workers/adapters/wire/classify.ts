@@ -1,5 +1,5 @@
-import { limits } from '../../src/contract/limits.ts';
-import { AdapterFailure, type FailureClass } from '../adapter.ts';
+import { limits } from '../../../src/contract/limits.ts';
+import { AdapterFailure, type FailureClass } from '../../adapter.ts';
 
 /** What a provider said when it refused or broke off, in no vendor's terms. */
 export interface ProviderFault {
@@ -41,8 +41,11 @@ function classOfWords({ words, message, status, retryAfterMs }: ProviderFault): 
   const says = (pattern: RegExp) => words.some((word) => pattern.test(word));
   const refused = status === undefined || (status >= 400 && status < 500 && status !== 429);
   if (says(/context_length_exceeded|exceed_context_size|string_above_max_length/)) return 'context_too_long';
-  if (says(/^content_filter|content_policy_violation|responsibleaipolicy/i)) return 'content_filter';
-  if (says(/insufficient_quota|billing|payment_required/)) return withoutCredit(retryAfterMs);
+  if (says(/^content_filter|content_policy_violation|responsibleaipolicy/i) || filterSentence.test(message))
+    return 'content_filter';
+  if (says(/insufficient_quota|billing|payment_required/) || creditSentence.test(message))
+    return withoutCredit(retryAfterMs);
+  if (says(/^(api_key_invalid|unauthenticated)$/i)) return 'auth';
   if (says(/model_not_found|model_not_exist|unknown_model/)) return 'unknown_model';
   if (refused && contextSentence.test(message)) return 'context_too_long';
   if (status !== undefined) return undefined;
@@ -55,7 +58,12 @@ function classOfWords({ words, message, status, retryAfterMs }: ProviderFault): 
 
 /** As OpenAI, vLLM, llama.cpp, OpenRouter, DeepSeek and Groq say it; many send no code with it. */
 const contextSentence =
-  /maximum context length|context (length|window|size)\b.*\bexceed|exceeds? .*\bcontext (length|window|size)|prompt is too long|input is too long/is;
+  /maximum context length|input token count .*exceeds|context (length|window|size)\b.*\bexceed|exceeds? .*\bcontext (length|window|size)|prompt is too long|input is too long/is;
+
+const filterSentence = /blocked by content filtering/i;
+
+/** As Anthropic and Gemini say it, with codes that stand for much else. */
+const creditSentence = /credit balance is too low|exceeded your current quota/i;
 
 /** A quota with a named reset is waited for; an account without credit needs a person. */
 function withoutCredit(retryAfterMs: number | undefined): FailureClass {
@@ -89,7 +97,7 @@ function classOfStatus(status: number | undefined): FailureClass {
 }
 
 function whatHappened(failureClass: FailureClass, fault: ProviderFault, provider: ProviderIdentity): string {
-  const key = provider.keyVariable === undefined ? 'the missing key' : `the key in ${provider.keyVariable}`;
+  const key = keyWords(provider);
   switch (failureClass) {
     case 'auth':
       return `refused ${key}, or its account has no access or no credit`;
@@ -114,11 +122,17 @@ function whatHappened(failureClass: FailureClass, fault: ProviderFault, provider
   }
 }
 
+function keyWords({ keyVariable, key }: ProviderIdentity): string {
+  if (keyVariable === undefined) return 'a call without a key';
+  return key ? `the key in ${keyVariable}` : `a call without a key (set ${keyVariable})`;
+}
+
 /** The provider's own words, in one line, shortened, and without anything that looks like a key. */
 function quote(message: string, { key }: ProviderIdentity): string {
   const withoutKey = key ? message.replaceAll(key, '[key]') : message;
   const line = withoutKey
     .replaceAll(/\b(?:sk|pk|key|gsk|xai)-[\w*.-]{6,}/gi, '[key]')
+    .replaceAll(/\bAIza[\w-]{10,}/g, '[key]')
     .replaceAll(/\bBearer\s+\S+/gi, 'Bearer [key]')
     .replaceAll(/\s+/g, ' ')
     .trim();

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { FinishReason, Usage } from '../../src/contract/result.ts';
-import { AdapterFailure, type PromptAdapter, type PromptPart, type PromptRequest } from '../adapter.ts';
+import type { FinishReason, Usage } from '../../../src/contract/result.ts';
+import { textOfMessage } from '../../../src/core/message-text.ts';
+import { AdapterFailure, type PromptAdapter, type PromptPart, type PromptRequest } from '../../adapter.ts';
 
 /** Milliseconds from one word to the next. */
 export interface DemoPace {
@@ -25,6 +26,7 @@ export function createDemo(pace: DemoPace = { wordMs: 33, slowWordMs: 200 }): Pr
     demo: true,
     models,
     stream: (request, signal) => play({ request, signal, pace }),
+    listModels: async () => [...models],
   };
 }
 
@@ -75,7 +77,7 @@ function words(text: string): string[] {
 
 function usageOf(played: { request: PromptRequest; reasoning: string[]; kept: string[] }): Usage {
   const { system = '', messages } = played.request;
-  const input = [system, ...messages.map(({ content }) => content)].flatMap(words);
+  const input = [system, ...messages.map(textOfMessage)].flatMap(words);
   return {
     inputTokens: input.length,
     outputTokens: played.reasoning.length + played.kept.length,
@@ -85,7 +87,11 @@ function usageOf(played: { request: PromptRequest; reasoning: string[]; kept: st
 }
 
 const scripts: Readonly<Record<Exclude<DemoModel, 'fail'>, (request: PromptRequest) => string>> = {
-  echo: ({ messages }) => messages.findLast(({ role }) => role === 'user')?.content ?? '',
+  echo: ({ messages }) =>
+    messages
+      .filter(({ role }) => role === 'user')
+      .map(textOfMessage)
+      .at(-1) ?? '',
   story: () => story,
   slow: () => story,
   reason: () =>

@@ -1,8 +1,15 @@
-import { limits } from '../../src/contract/limits.ts';
-import type { ToolCall } from '../../src/contract/result.ts';
-import { AdapterFailure } from '../adapter.ts';
-import type { ToolCallDelta } from './completion-chunk.ts';
+import { limits } from '../../../src/contract/limits.ts';
+import type { ToolCall } from '../../../src/contract/result.ts';
+import { AdapterFailure } from '../../adapter.ts';
 import { parseJson } from './foreign.ts';
+
+/** A piece of a tool call; the pieces of one share an index, or have none and come in order. */
+export interface ToolCallDelta {
+  index: number | undefined;
+  id: string | undefined;
+  name: string | undefined;
+  arguments: string;
+}
 
 interface OpenCall {
   index: number | undefined;
@@ -37,9 +44,25 @@ export function assembleToolCalls(): ToolCallAssembly {
       calls.map((call, position) => ({
         id: call.id ?? `call_${position}`,
         name: call.name,
-        arguments: call.arguments === '' ? {} : (parseJson(call.arguments) ?? call.arguments),
+        arguments: readArguments(call.arguments),
       })),
   };
+}
+
+/** The value a model's text stands for; a model that says nothing means no arguments. */
+export function readArguments(text: string): unknown {
+  return text === '' ? {} : (parseJson(text) ?? text);
+}
+
+/** The other way: what a model said before, as it said it. */
+export function argumentsText({ arguments: given }: ToolCall): string {
+  return typeof given === 'string' ? given : JSON.stringify(given);
+}
+
+/** For providers whose arguments are always an object. */
+export function argumentsObject({ arguments: given }: ToolCall): Record<string, unknown> {
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
+  return isObject ? { ...given } : { value: given };
 }
 
 /**

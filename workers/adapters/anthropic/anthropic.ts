@@ -1,0 +1,57 @@
+import type Client from '@anthropic-ai/sdk';
+import { limits } from '../../../src/contract/limits.ts';
+import { once } from '../../../src/core/once.ts';
+import type { ProviderConfig } from '../../../src/platform/config.ts';
+import type { PromptAdapter } from '../../adapter.ts';
+import { createDirectFetch } from '../wire/direct-fetch.ts';
+import { field, itemsOf, textOf } from '../wire/foreign.ts';
+import { refuseErrors } from '../wire/refuse-errors.ts';
+import { type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { readMessagesAnswer } from './answer.ts';
+import { toMessagesBody } from './request.ts';
+
+/** Claude. Made once a worker; nothing is read from the environment, and a missing key fails the first call. */
+export function createAnthropic(provider: ProviderConfig): PromptAdapter {
+  const client = once(() => createClient(provider));
+  const dialect: Dialect = {
+    send: async (request, signal) =>
+      (await client()).messages.create(toMessagesBody(request), { signal }).asResponse(),
+    read: readMessagesAnswer,
+  };
+  return {
+    provider: provider.name,
+    demo: false,
+    models: provider.models,
+    stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
+    listModels: async (signal) => {
+      const response = await (await client()).models.list({ limit: 1000 }, { signal }).asResponse();
+      const list: unknown = await response.json();
+      return itemsOf(field(list, 'data')).flatMap((model) => textOf(field(model, 'id')) ?? []);
+    },
+  };
+}
+
+/**
+ * The library is loaded with the first call. Given a key and an address it looks for no others, which it
+ * would in variables, profiles and files; and the only headers that leave are these.
+ */
+async function createClient(provider: ProviderConfig): Promise<Client> {
+  const { default: Anthropic } = await import('@anthropic-ai/sdk');
+  const { baseUrl, key } = provider;
+  const headers = {
+    accept: 'text/event-stream',
+    'content-type': 'application/json',
+    'user-agent': 'llmmixer',
+    'anthropic-version': '2023-06-01',
+    ...(key && { 'x-api-key': key }),
+  };
+  return new Anthropic({
+    baseURL: baseUrl,
+    apiKey: 'none',
+    authToken: null,
+    maxRetries: 0,
+    timeout: limits.runMsMax,
+    logLevel: 'off',
+    fetch: refuseErrors(createDirectFetch({ headers }), provider),
+  });
+}
