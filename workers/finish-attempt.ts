@@ -7,6 +7,7 @@ import { decideRetry } from '../src/core/retry.ts';
 import type { Pickup } from '../src/store/job-queue.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 import type { EndCause } from './ending.ts';
+import type { Closing } from './publish-events.ts';
 
 /**
  * Writes the last event of an attempt: the end of the job, or the failure with the time of the next
@@ -23,6 +24,7 @@ export async function finishAttempt(attempt: Attempt, outcome: Outcome | 'lost' 
   }
   if (cause !== null) return finishByCause(attempt, cause, outcome);
   if (outcome === null) throw new TypeError('an attempt without an outcome has a cause');
+  if (outcome.kind === 'parked') return park(attempt, outcome);
   if (outcome.kind === 'succeeded')
     return end(attempt, { status: 'succeeded', error: null, ...resultOf(attempt, outcome) });
   return fail(attempt, outcome);
@@ -80,7 +82,7 @@ async function fail(attempt: Attempt, failure: Failure): Promise<Pickup> {
     code: error.code,
     attempts: attempt.policy.attempts,
     used: attempt.used,
-    parked: Math.max(0, attempt.identity.attempt - 1 - attempt.used - attempt.lost),
+    parked: attempt.parks,
     random: Math.random(),
     ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
   });
@@ -91,8 +93,23 @@ async function fail(attempt: Attempt, failure: Failure): Promise<Pickup> {
     { type: 'attempt.failed', data: { error, retryInMs: delayMs } },
     { type: 'job.delayed', data: { reason: error.code, until } },
   ];
-  const landing = await attempt.publisher.close(drafts, { counted: counts, dueMs: delayMs });
-  return landing === 'stored' ? { done: false, againInMs: delayMs } : { done: true };
+  return close(attempt, drafts, {
+    counted: counts,
+    parked: error.code === 'provider_rate_limited',
+    dueMs: delayMs,
+  });
+}
+
+/** The job waits without having begun, as it did in the queue: that is no attempt of its own. */
+function park(attempt: Attempt, { reason, ms }: Extract<Outcome, { kind: 'parked' }>): Promise<Pickup> {
+  const until = new Date(Date.now() + ms).toISOString();
+  const drafts: EventDraft[] = [{ type: 'job.delayed', data: { reason, until } }];
+  return close(attempt, drafts, { counted: false, parked: false, dueMs: ms });
+}
+
+async function close(attempt: Attempt, drafts: EventDraft[], how: Closing): Promise<Pickup> {
+  const landing = await attempt.publisher.close(drafts, how);
+  return landing === 'stored' ? { done: false, againInMs: how.dueMs } : { done: true };
 }
 
 async function end(
@@ -112,7 +129,8 @@ async function end(
 }
 
 function resultOf({ job }: Attempt, outcome: Outcome | null): Pick<Job, 'result' | 'usage'> {
-  if (outcome === null || outcome.kind === 'refused') return { result: null, usage: job.usage };
+  if (outcome === null || outcome.kind === 'refused' || outcome.kind === 'parked')
+    return { result: null, usage: job.usage };
   return { result: outcome.result, usage: outcome.usage };
 }
 

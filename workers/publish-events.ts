@@ -25,20 +25,18 @@ export interface PublisherOptions {
   onChange: (changes: Partial<Job>, cursor: string) => void;
 }
 
+/** What the end of an attempt, but not of its job, means. */
+export type Closing = Required<Pick<AppendRequest, 'counted' | 'parked' | 'dueMs'>>;
+
 interface Stamped {
   draft: EventDraft;
   at: string;
   /** In its key, in place of its number. */
   name?: string;
 }
-interface Batch {
+interface Batch extends Pick<AppendRequest, 'flag' | 'counted' | 'parked' | 'dueMs' | 'place'> {
   drafts: Stamped[];
   bytes: number;
-  flag: AppendRequest['flag'];
-  counted: boolean;
-  dueMs: number;
-  /** Where the workspace of the job lies, with its start. */
-  place?: string | undefined;
   /** The terminal as it is after the last of the drafts; then there are no more. */
   screen: ScreenSnapshot | null;
   land: (landing: Landing) => void;
@@ -109,7 +107,7 @@ export class EventPublisher {
   }
 
   /** Ends the attempt but not the job: the next one may begin after `dueMs` milliseconds. */
-  close(drafts: EventDraft[], options: { counted: boolean; dueMs: number }): Promise<Landing> {
+  close(drafts: EventDraft[], options: Closing): Promise<Landing> {
     return this.#emitWith(drafts, { flag: 'close', ...options });
   }
 
@@ -155,7 +153,7 @@ export class EventPublisher {
 
   #emitWith(
     drafts: EventDraft[],
-    how: Pick<Batch, 'flag' | 'counted' | 'dueMs' | 'place'>,
+    how: Pick<Batch, 'flag' | 'counted' | 'parked' | 'dueMs' | 'place'>,
   ): Promise<Landing> {
     if (this.#stop.signal.aborted) return Promise.resolve('fenced');
     const at = new Date().toISOString();

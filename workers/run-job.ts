@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Job } from '../src/contract/job.ts';
 import { limits } from '../src/contract/limits.ts';
 import { problem } from '../src/contract/problem.ts';
 import { assertNever } from '../src/core/assert-never.ts';
@@ -71,9 +72,11 @@ async function runAttempt(
     identity,
     used: begun.used,
     lost: begun.lost,
+    parks: begun.parks,
     publisher,
     ending,
     limits: limitTime(ending, policy),
+    resetReason: resetReasonOf(job, begun),
   };
   const stopRenewing = keepLease(services, id, { identity, ending });
   try {
@@ -109,17 +112,17 @@ async function work(
   if (prev === 'started' && policy.rerun === 'beforeStart') return 'lost';
   if (takenOver && lost >= limits.lostAttemptsMax) return 'lost';
   if (ending.cause !== null) return null;
-  if (prev === 'started') {
-    const reason = `attempt ${identity.attempt - 1} was lost with its worker; the job runs again from its start`;
-    attempt.publisher.emit({ type: 'output.reset', data: { reason } });
-  } else if (identity.attempt > 1) {
-    attempt.publisher.emit({
-      type: 'output.reset',
-      data: { reason: 'the job is tried again from its start' },
-    });
-  }
   const { spec } = job;
-  return spec.type === 'command' ? runCommand(services, attempt, spec) : runPrompt(services, attempt, spec);
+  if (spec.type === 'prompt') return runPrompt(services, attempt, spec);
+  const { resetReason: reason } = attempt;
+  if (reason !== null) attempt.publisher.emit({ type: 'output.reset', data: { reason } });
+  return runCommand(services, attempt, spec);
+}
+
+function resetReasonOf(job: Job, { prev, attempt }: Begun): string | null {
+  if (prev === 'started')
+    return `attempt ${attempt - 1} was lost with its worker; the job runs again from its start`;
+  return job.startedAt === null ? null : 'the job is tried again from its start';
 }
 
 /** A fault of our own still ends the attempt in order, so that the job is not left to look as if it ran. */

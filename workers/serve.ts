@@ -9,6 +9,7 @@ import { makeDataFolder } from '../src/platform/data-folder.ts';
 import { findBubblewrap } from '../src/platform/find-bubblewrap.ts';
 import type { KnownSecrets } from '../src/platform/known-secrets.ts';
 import { readPlaces } from '../src/platform/places.ts';
+import { createPrices } from '../src/platform/prices.ts';
 import { createSeal } from '../src/platform/seal.ts';
 import { EventLog } from '../src/store/event-log.ts';
 import { createFeed } from '../src/store/feed.ts';
@@ -16,12 +17,14 @@ import { createInbox, createWakeListener } from '../src/store/inbox.ts';
 import { consumeQueue, type QueueConsumer } from '../src/store/job-queue.ts';
 import { JobRecords } from '../src/store/job-records.ts';
 import { watchKeyHolders } from '../src/store/key-holders.ts';
+import { Permits } from '../src/store/permits.ts';
 import { connectRedis, openLogConnection } from '../src/store/redis.ts';
 import { createWorkerRegistry, type WorkerRegistry } from '../src/store/worker-registry.ts';
 import { createAdapters } from './adapters/registry.ts';
 import { placeOf } from './files/place.ts';
 import { serveFiles } from './files/serve-files.ts';
 import { sweepWorkspaces } from './files/sweep-workspaces.ts';
+import { HeldPermits } from './prompt/held-permits.ts';
 import { runJob } from './run-job.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import { Screens } from './screen/screens.ts';
@@ -97,6 +100,7 @@ export async function serveWorker(
     await drain(services, consumer, config.drainMs);
     await services.screens.close();
     await isolation.close();
+    services.permits.stop();
     clearInterval(reaping);
     stopFiles();
     stopSweeping();
@@ -155,6 +159,12 @@ function createServices(
     feed: createFeed(connection.redis),
     seal: createSeal(apiKey),
     adapters: createAdapters(config),
+    prices: createPrices(new Map(config.providers.map(({ name, baseUrl }) => [name, baseUrl]))),
+    permits: new HeldPermits(new Permits(connection), logger),
+    callRules: (provider) => ({
+      slotsMax: config.providerConcurrency[provider] ?? 0,
+      dailyBudgetUsd: config.dailyBudgetUsd,
+    }),
     terminals: createTerminalTools({ log: logger }),
     screens: new Screens(logger),
     isolation,

@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { KnownSecrets } from '../src/platform/known-secrets.ts';
+import type { Prices } from '../src/platform/prices.ts';
 import type { Seal } from '../src/platform/seal.ts';
 import type { EventLog } from '../src/store/event-log.ts';
 import type { Feed } from '../src/store/feed.ts';
 import type { Inbox, WakeListener } from '../src/store/inbox.ts';
 import type { JobRecords } from '../src/store/job-records.ts';
 import type { Adapters } from './adapters/registry.ts';
+import type { HeldPermits } from './prompt/held-permits.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { Screens } from './screen/screens.ts';
 import type { Isolation } from './terminal/chain/isolation.ts';
@@ -23,6 +25,10 @@ export interface WorkerServices {
   feed: Feed;
   seal: Seal;
   adapters: Adapters;
+  prices: () => Promise<Prices>;
+  permits: HeldPermits;
+  /** What the configuration says of calls of a provider. */
+  callRules: (provider: string) => { slotsMax: number; dailyBudgetUsd: number | null };
   terminals: TerminalTools;
   screens: Screens;
   /** Tells the processes of this worker's jobs from all others, also after its death. */

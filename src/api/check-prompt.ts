@@ -24,7 +24,7 @@ export function checkPrompt(spec: PromptSpec, where: string): void {
 /** An option that one of the models cannot be given is refused, since dropping it would change what is asked. */
 function refuseLackedOptions(spec: PromptSpec, where: string): void {
   const used = optionsUsed(spec);
-  for (const id of [spec.model]) {
+  for (const id of [spec.model, ...(spec.fallbacks ?? [])]) {
     const { provider } = splitModel(id);
     const lacked = lackedOptions[providerKind(provider)];
     const found = used.find(({ option }) => lacked.includes(option));

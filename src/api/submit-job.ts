@@ -143,7 +143,13 @@ async function createJob(services: Services, id: string, submission: Submission)
 
 function describeJob(
   { seal, process }: Services,
-  { id, body, retryOf, nowMs }: Pick<Submission, 'body' | 'retryOf'> & { id: string; nowMs: number },
+  {
+    id,
+    body,
+    retryOf,
+    nowMs,
+    request,
+  }: Pick<Submission, 'body' | 'retryOf' | 'request'> & { id: string; nowMs: number },
 ): Parameters<Services['log']['create']>[0] {
   const { spec, secrets, files } = parted(body);
   const at = new Date(nowMs).toISOString();
@@ -158,6 +164,7 @@ function describeJob(
   return {
     job: newJob({ id, spec, createdAt: at, retryOf }),
     extra: {
+      actor: request.actor,
       ...(delayMs > 0 ? { due: String(dueMs) } : {}),
       ...(ttlMs === null ? {} : { ttl: String(dueMs + ttlMs) }),
       ...(spec.type === 'command' ? { input: spec.interactive ? 'input' : 'signals' } : {}),

@@ -33,6 +33,12 @@ export const limits = {
   /** As the provider that takes the fewest. */
   stopSequencesMax: 4,
   fallbacksMax: 8,
+  /** Tokens that an answer without a bound is thought to take, where a budget must bear it. */
+  outputTokensAssumed: 16_384,
+  /** An answer shorter than this is not worth asking for. */
+  outputTokensLeast: 256,
+  /** The most an image takes, at any provider. */
+  imageTokensAssumed: 2000,
   /** A schema is compiled, here and by the provider. */
   outputSchemaCharactersMax: 64 * KIB,
   /** Text of one prompt message: the body's own limit is the real one. */
@@ -80,6 +86,18 @@ export const limits = {
   /** The longest wait a provider may ask for; beyond it we ask again. */
   retryHintMsMax: DAY_MS,
   /** How long an Idempotency-Key is remembered. */
+  /** A call of a model whose worker is silent for longer no longer counts as running. */
+  permitLeaseMs: 30 * SECOND_MS,
+  permitKeepMs: 5 * SECOND_MS,
+  /** Jobs that wait for one provider come back one after the other, so far apart. */
+  permitPaceMs: 100,
+  /** As many failures in a row as open the breaker of a provider, and how long it stays open. */
+  breakerFailuresMax: 5,
+  breakerOpenMsMin: 5 * SECOND_MS,
+  breakerOpenMsMax: MINUTE_MS,
+  usageKeptMs: 90 * DAY_MS,
+  /** Of a budget. */
+  dollarsMax: 1_000_000,
   idempotencyKeptMs: DAY_MS,
   /** Long polls end before the idle timeouts of common proxies (60 s). */
   waitSecondsMax: 60,

@@ -58,6 +58,7 @@ export const problems = {
   provider_invalid_request: { status: 400, title: 'The provider refused the request', retryable: false },
   provider_content_filter: { status: 422, title: 'The provider filtered the content', retryable: false },
   provider_unavailable: { status: 503, title: 'The provider cannot be reached', retryable: true },
+  budget_exceeded: { status: 402, title: 'The budget does not allow the call', retryable: false },
   output_invalid: { status: 422, title: 'The answer does not hold to its schema', retryable: true },
   context_too_long: { status: 413, title: 'The prompt is longer than the model takes', retryable: false },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;

@@ -114,6 +114,14 @@ const ModelName = Type.String({
 /** What a prompt says to whichever model answers: the same for every provider. */
 export const promptFields = {
   model: ModelName,
+  fallbacks: Type.Optional(
+    Type.Array(ModelName, {
+      maxItems: limits.fallbacksMax,
+      uniqueItems: true,
+      description:
+        'Models that take over, in order, where one cannot be reached, is overloaded or refuses the key.',
+    }),
+  ),
   prompt: Type.Optional(text),
   messages: Type.Optional(Type.Array(Message, { minItems: 1, maxItems: limits.messagesMax })),
   system: Type.Optional(text),
@@ -148,4 +156,11 @@ export const promptFields = {
     }),
   ),
   seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
+  maxCostUsd: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 100_000,
+      description: 'All calls of the job together cost no more; a call that might is not made.',
+    }),
+  ),
 };

@@ -1,4 +1,5 @@
 import { limits } from '../contract/limits.ts';
+import { utf8Length } from './utf8-length.ts';
 
 /**
  * The names on the way to a file in a workspace.
@@ -16,15 +17,6 @@ export function parseWorkspacePath(path: string): { names: string[] } | { fault:
     if (utf8Length(name) > nameBytesMax) return { fault: `has a name of more than ${nameBytesMax} bytes` };
   }
   return { names };
-}
-
-function utf8Length(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return bytes;
 }
 
 /** What Linux' file systems take. */

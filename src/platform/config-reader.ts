@@ -57,6 +57,16 @@ export class ConfigReader {
     return range.min;
   }
 
+  /** An amount of more than 0 dollars; null where none is given. */
+  dollars(name: ConfigVariableName): number | null {
+    const text = this.text(name);
+    if (text === null) return null;
+    const value = Number(text);
+    if (/^\d+(\.\d+)?$/.test(text) && value > 0 && value <= limits.dollarsMax) return value;
+    this.faults.push(`${name} must be a number of dollars above 0, such as 25.50, not "${text}".`);
+    return null;
+  }
+
   oneOf<const T extends string>(name: ConfigVariableName, values: readonly [T, ...T[]]): T {
     const text = this.text(name);
     const found = values.find((value) => value === text);

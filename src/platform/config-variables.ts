@@ -62,6 +62,16 @@ export const configVariables = {
     description:
       'JSON file of OpenAI-compatible servers: a list of `{name, baseUrl, keyVariable?, models?}`.',
   },
+  LLMMIXER_PROVIDER_CONCURRENCY: {
+    default: '',
+    description:
+      'Calls at once of a provider, over all workers: `openai=20,ollama=2`. Who is not named has no limit.',
+  },
+  LLMMIXER_DAILY_BUDGET_USD: {
+    default: '',
+    description:
+      'What all calls of a day (UTC) may cost, where their prices are known. Without it there is no bound.',
+  },
   LLMMIXER_REDIS_SERVER: {
     default: '',
     description: 'Program to run as the private Redis instead of looking for one.',

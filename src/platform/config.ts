@@ -48,6 +48,10 @@ export interface Config {
   concurrency: number;
   providers: ProviderConfig[];
   geminiSdk: GeminiSdkChoice;
+  /** Calls at once of a provider, by its name, over all workers; who is not named has no limit. */
+  providerConcurrency: Readonly<Record<string, number>>;
+  /** What all calls of a day may cost, in dollars; null: any amount. */
+  dailyBudgetUsd: number | null;
   /** Path of the redis-server to use for the private Redis; null: look for one. */
   redisServer: string | null;
   /** Names allowed in Host and Origin beside loopback, without port. */
@@ -100,6 +104,8 @@ export function readConfig(env: Environment): Config {
     concurrency: reader.integer('LLMMIXER_CONCURRENCY', { min: 1, max: limits.concurrencyMax }),
     providers: [...readBuiltInProviders(reader), ...readProviders(reader)],
     geminiSdk: reader.oneOf('LLMMIXER_GEMINI_SDK', geminiSdks),
+    providerConcurrency: readProviderConcurrency(reader),
+    dailyBudgetUsd: reader.dollars('LLMMIXER_DAILY_BUDGET_USD'),
     redisServer: reader.text('LLMMIXER_REDIS_SERVER'),
     allowedHosts: reader.list('LLMMIXER_ALLOWED_HOSTS', ',', hostFault),
     publicUrl: reader.url('LLMMIXER_PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, '') ?? null,
@@ -154,6 +160,15 @@ export function configWarnings(env: Environment, config: Config): string[] {
 
 function absolutePathFault(path: string): string | null {
   return isAbsolute(path) ? null : 'is not an absolute path';
+}
+
+function readProviderConcurrency(reader: ConfigReader): Record<string, number> {
+  const parts = reader.list('LLMMIXER_PROVIDER_CONCURRENCY', ',', (part) =>
+    /^[a-z][a-z0-9-]*=[1-9]\d{0,5}$/.test(part) ? null : 'is not written provider=number',
+  );
+  return Object.fromEntries(
+    parts.map((part) => part.split('=')).map(([name, count]) => [name, Number(count)]),
+  );
 }
 
 const redisProtocols = ['redis:', 'rediss:', 'unix:'];

@@ -247,16 +247,17 @@ function resourceFields(resource: Partial<Job>): string[] {
   return Object.entries(resource).flatMap(([name, value]) => [name, JSON.stringify(value)]);
 }
 
-function flagsOf({ flag, counted, screen = null, resyncLast }: AppendRequest): string {
+function flagsOf({ flag, counted, parked = false, screen = null, resyncLast }: AppendRequest): string {
   const flags = flag === 'none' ? [] : [flag as string];
   if (screen !== null) flags.push('screen');
   if (counted) flags.push('counted');
+  if (parked) flags.push('parked');
   if (resyncLast !== null) flags.push(`resync=${resyncLast}`);
   return flags.join(',');
 }
 
 function readBegin(reply: string[]): BeginAnswer {
-  const [kind, first, prev, cancel, used, lost] = reply;
+  const [kind, first, prev, cancel, used, lost, parks] = reply;
   if (kind === 'BUSY' || kind === 'WAIT') return { kind, ms: Number(first) };
   if (kind !== 'OK') return { kind: kind as 'NOJOB' | 'DONE' | 'EXPIRED' };
   return {
@@ -266,6 +267,7 @@ function readBegin(reply: string[]): BeginAnswer {
     cancel: cancel === '1',
     used: Number(used),
     lost: Number(lost),
+    parks: Number(parks),
   };
 }
 

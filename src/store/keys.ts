@@ -35,6 +35,14 @@ export const keys = {
   session: (hash: string) => `llmx:session:${hash}`,
 } as const;
 
+/** What workers share about providers, in one slot; `lua/permits.lua` has the names behind the root. */
+export const providerKeys = {
+  root: 'llmx:{providers}',
+  /** Hash: JSON [provider, model, key, metric] -> count, of one day (YYYY-MM-DD) or of all time. */
+  usage: (day: string) => `llmx:{providers}:usage:${day}`,
+  total: 'llmx:{providers}:total',
+} as const;
+
 /** Files on their way between a machine with workspaces and whoever asks. All but the channel expire by themselves. */
 export const exchangeKeys = {
   /** Channel: requests to the workers of one folder of workspaces. */

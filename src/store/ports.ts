@@ -45,6 +45,8 @@ export type BeginAnswer =
       used: number;
       /** Attempts lost with their worker, this takeover included. */
       lost: number;
+      /** Attempts that ended since the provider limits the rate. */
+      parks: number;
     };
 
 export type RenewAnswer = { kind: 'NOJOB' | 'DONE' | 'FENCED' } | { kind: 'OK'; cancel: boolean };
@@ -70,6 +72,8 @@ export interface AppendRequest {
   flag: 'none' | 'start' | 'close' | 'final';
   /** With `close`: the attempt counts against `attempts`. */
   counted: boolean;
+  /** With `close`: the attempt ended since the provider limits the rate. */
+  parked?: boolean;
   /** With `close`: how long until the next attempt may begin, in milliseconds. */
   dueMs: number;
   /** After a GAP: the `last` it answered. Opens a new epoch. */

@@ -166,17 +166,15 @@ export async function serverTimeMs(redis: Redis): Promise<number> {
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }
 
-const prelude = readFileSync(new URL('./lua/log.lua', import.meta.url), 'utf8');
-
 export interface Script {
   readonly source: string;
   sha: string | null;
 }
 
-/** Loads a script of this folder, with the shared part in front of it. */
-export function loadScript(name: string): Script {
-  const source = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
-  return { source: `${prelude}\n${source}`, sha: null };
+/** Loads a script of this folder, with the part it shares with others in front of it. */
+export function loadScript(name: string, shared: 'log' | 'permits' = 'log'): Script {
+  const read = (file: string) => readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8');
+  return { source: `${read(shared)}\n${read(name)}`, sha: null };
 }
 
 /** Runs a script by its hash, sending the text only where the server does not know it. */

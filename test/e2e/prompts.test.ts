@@ -179,7 +179,7 @@ describe('a prompt to an OpenAI-compatible server', () => {
 describe('a model that is not there', () => {
   it('is refused with the names of those that are', async () => {
     const { job } = await service.run({ type: 'prompt', model: 'nowhere/x', prompt: 'x' });
-    expect(job).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'provider_invalid_request' } });
+    expect(job).toMatchObject({ status: 'failed', attempt: 0, error: { code: 'provider_invalid_request' } });
     expect(job.error?.detail).toMatch(/demo.*local|local.*demo/);
   });
 });

@@ -37,7 +37,7 @@ type Command =
   | { do: 'pass'; time: 'lease' | 'mark' | 'due' | 'ttl' };
 /** The newest attempt, one of those before it, or an API process. */
 type Speaker = 'attempt' | 'zombie' | 'a:1' | 'a:2';
-type Flag = 'none' | 'start' | 'close' | 'counted close' | 'final';
+type Flag = 'none' | 'start' | 'close' | 'counted close' | 'parked close' | 'final';
 
 const weighted = <T>(...pairs: [number, T][]) =>
   fc.oneof(...pairs.map(([weight, value]) => ({ weight, arbitrary: fc.constant(value) })));
@@ -55,7 +55,14 @@ const append = fc.record({
   count: fc.integer({ min: 1, max: 4 }),
   pick: fc.nat(7),
   length: fc.oneof({ weight: 4, arbitrary: fc.nat(40) }, { weight: 1, arbitrary: fc.nat(1500) }),
-  flag: weighted<Flag>([24, 'none'], [8, 'start'], [1, 'close'], [2, 'counted close'], [1, 'final']),
+  flag: weighted<Flag>(
+    [24, 'none'],
+    [8, 'start'],
+    [1, 'close'],
+    [2, 'counted close'],
+    [1, 'parked close'],
+    [1, 'final'],
+  ),
 });
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 20, arbitrary: append },
@@ -323,8 +330,10 @@ class Twins {
     const answer = await this.#ask('append', (log) =>
       log.append(this.job, {
         ...{ producer, identity, firstPseq, items, at, dueMs: 600_000 },
-        flag: identity === null ? 'none' : flag === 'counted close' ? 'close' : flag,
+        flag:
+          identity === null ? 'none' : flag === 'counted close' || flag === 'parked close' ? 'close' : flag,
         counted: flag === 'counted close' && identity !== null,
+        parked: flag === 'parked close' && identity !== null,
         resyncLast: isMadeGood && gap !== undefined ? gap + (batch === 'made good' ? 0 : 1) : null,
         changes: flag === 'start' ? { status: 'running' } : {},
         screen: flag === 'none' && pick % 2 === 1 ? { cols: 80, rows: 24, serialized: `${pick}` } : null,

@@ -60,6 +60,7 @@ export function hashOf(job: ModelJob): Record<string, string> {
     ...numbers,
     ...times,
     ...{ st: job.started, used: job.used, lost: job.lost, run: job.run, own: job.owner, prev: job.prev },
+    ...{ parks: job.parks === 0 ? null : job.parks },
     ...{ done: job.done ? '1' : null, cancel: job.cancel ? '1' : null, ttl: job.ttl },
     ...Object.fromEntries([...job.producers].map(([name, last]) => [`p:${name}`, last])),
     ...Object.fromEntries([...job.questions].map(([id, value]) => [`i:${id}`, value])),

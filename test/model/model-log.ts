@@ -24,6 +24,7 @@ export interface ModelJob {
   started: number;
   used: number;
   lost: number;
+  parks: number;
   owner: string | null;
   lease: number | null;
   /** When a takeover was announced to the owner. */
@@ -94,6 +95,7 @@ export class ModelLog {
         started: 0,
         used: 0,
         lost: 0,
+        parks: 0,
         inbox: false,
         expires: false,
       },
@@ -113,7 +115,7 @@ export class ModelLog {
     const cancel = flag(job.cancel);
     if (job.done) return ['DONE'];
     if (job.owner === token)
-      return ['OK', `${job.attempt}`, `${job.prev}`, cancel, `${job.used}`, `${job.lost}`];
+      return ['OK', `${job.attempt}`, `${job.prev}`, cancel, `${job.used}`, `${job.lost}`, `${job.parks}`];
     if (job.owner !== null) {
       if ((job.lease ?? 0) > now) return ['BUSY', `${(job.lease ?? 0) - now}`];
       job.mark ??= now;
@@ -131,7 +133,7 @@ export class ModelLog {
     if (withdrawn.length > 0) this.#add(job, withdrawn, { run, channel, keep });
     job.attempt += 1;
     Object.assign(job, { mark: null, due: null, inbox: false, owner: token, lease: now + Number(leaseMs) });
-    return ['OK', `${job.attempt}`, `${job.prev}`, cancel, `${job.used}`, `${job.lost}`];
+    return ['OK', `${job.attempt}`, `${job.prev}`, cancel, `${job.used}`, `${job.lost}`, `${job.parks}`];
   }
 
   #renew(job: ModelJob, [attempt, token, leaseMs]: readonly string[]): string[] {
@@ -175,6 +177,7 @@ export class ModelLog {
     }
     if (flags.has('screen')) job.fields.set('scrAt', `${job.seq}`);
     if (flags.has('counted')) job.used += 1;
+    if (flags.has('parked')) job.parks += 1;
     if (flags.has('close')) {
       release(job);
       job.due = this.#nowMs() + Number(dueMs);

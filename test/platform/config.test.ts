@@ -27,6 +27,8 @@ test('an empty environment is a whole configuration, and empty variables count a
     concurrency: 16,
     providers: [],
     geminiSdk: 'auto',
+    providerConcurrency: {},
+    dailyBudgetUsd: null,
     redisServer: null,
     allowedHosts: [],
     publicUrl: null,

@@ -68,6 +68,7 @@ describe('beginning', () => {
       cancel: false,
       used: 0,
       lost: 0,
+      parks: 0,
     });
     const second = await begin(job);
     expect(second.kind).toBe('BUSY');

@@ -7,6 +7,8 @@ export const plainConfig = {
   apiKeyFile: null,
   providers: [],
   geminiSdk: 'auto',
+  providerConcurrency: {},
+  dailyBudgetUsd: null,
   redisServer: null,
   allowedHosts: [],
   publicUrl: null,

@@ -6,14 +6,17 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobSpec } from '../../src/contract/job.ts';
 import { KnownSecrets } from '../../src/platform/known-secrets.ts';
+import { createPrices } from '../../src/platform/prices.ts';
 import { createSeal } from '../../src/platform/seal.ts';
 import { EventLog } from '../../src/store/event-log.ts';
 import { createFeed } from '../../src/store/feed.ts';
 import { createInbox, createWakeListener } from '../../src/store/inbox.ts';
 import { JobRecords } from '../../src/store/job-records.ts';
+import { Permits } from '../../src/store/permits.ts';
 import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
 import { createAdapters } from '../../workers/adapters/registry.ts';
 import { Ending } from '../../workers/ending.ts';
+import { HeldPermits } from '../../workers/prompt/held-permits.ts';
 import { runJob } from '../../workers/run-job.ts';
 import { RunningAttempts } from '../../workers/running-attempts.ts';
 import { Screens } from '../../workers/screen/screens.ts';
@@ -44,6 +47,9 @@ beforeAll(async () => {
     feed: createFeed(connection.redis),
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: [], geminiSdk: 'auto' }),
+    prices: createPrices(new Map()),
+    permits: new HeldPermits(new Permits(connection), pino({ level: 'silent' })),
+    callRules: () => ({ slotsMax: 0, dailyBudgetUsd: null }),
     screens: new Screens(pino({ level: 'silent' })),
     secrets: new KnownSecrets(),
     place: 'here',
@@ -56,6 +62,7 @@ beforeAll(async () => {
   };
 });
 afterAll(() => {
+  services.permits.stop();
   connection.close();
   subscriber.disconnect();
   rmSync(services.workspacesDir, { recursive: true, maxRetries: 20 });

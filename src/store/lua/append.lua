@@ -3,7 +3,7 @@
 -- ARGV producer attempt token run firstPseq flags dueMs leaseMs expireMs channel keepBytes keepEvents
 --      job at nFields (field value)* (type payload)*
 --   attempt and token are empty for producers that are no worker's attempt.
---   flags, separated by commas: start, close, counted, final, screen, resync=<last pseq the script answered>
+--   flags, separated by commas: start, close, counted, parked, final, screen, resync=<last pseq the script answered>
 --   with screen, the field scr is among the fields: the screen as it is after this batch
 --   dueMs with close: how long until the next attempt may begin.
 -- NOJOB | DUP seq epoch cancel | FENCED | CLOSED | GAP last | CANCELLED | OK seq epoch cancel
@@ -58,6 +58,7 @@ if flags.start then
 end
 if flags.screen then redis.call('HSET', state, 'scrAt', seq) end
 if flags.counted then redis.call('HINCRBY', state, 'used', 1) end
+if flags.parked then redis.call('HINCRBY', state, 'parks', 1) end
 if flags.close then
   redis.call('HDEL', state, 'own', 'lease', 'mark', 'ib')
   redis.call('DEL', inbox)

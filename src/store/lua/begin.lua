@@ -1,6 +1,6 @@
 -- BEGIN: a worker asks for the right to run a job. Everything else it does needs the token it gives here.
 -- KEYS state events inbox   ARGV token leaseMs noticeMs job at run channel keepBytes keepEvents
--- NOJOB | DONE | BUSY ms | WAIT ms | EXPIRED | OK attempt prev cancel used lost
+-- NOJOB | DONE | BUSY ms | WAIT ms | EXPIRED | OK attempt prev cancel used lost parks
 --   prev: none (first attempt) | closed (ended in order) | unstarted | started (both lost with their worker)
 --   An attempt that took over a started one and was lost before it started itself leaves it at `started`.
 -- A living owner is never taken by surprise: when its lease is over it is marked, and only
@@ -8,13 +8,13 @@
 local state, events, inbox = KEYS[1], KEYS[2], KEYS[3]
 local token, lease_ms, notice_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local s = redis.call('HMGET', state, 'ep', 'done', 'own', 'lease', 'mark', 'due', 'att', 'st', 'prev',
-  'cancel', 'used', 'lost', 'ttl')
+  'cancel', 'used', 'lost', 'ttl', 'parks')
 if not s[1] then return { 'NOJOB' } end
 if s[2] then return { 'DONE' } end
 local own, now = s[3], now_ms()
 local attempt, started = tonumber(s[7]), tonumber(s[8])
 local cancel = s[10] and '1' or '0'
-if own == token then return { 'OK', integer(attempt), s[9], cancel, s[11], s[12] } end
+if own == token then return { 'OK', integer(attempt), s[9], cancel, s[11], s[12], s[14] or '0' } end
 if own then
   local lease = tonumber(s[4])
   if lease > now then return { 'BUSY', integer(lease - now) } end
@@ -45,4 +45,4 @@ redis.call('HDEL', state, 'mark', 'due', 'ib')
 redis.call('DEL', inbox)
 redis.call('HSET', state, 'att', integer(attempt), 'own', token, 'lease', integer(now + lease_ms),
   'prev', prev, 'lost', integer(lost))
-return { 'OK', integer(attempt), prev, cancel, s[11], integer(lost) }
+return { 'OK', integer(attempt), prev, cancel, s[11], integer(lost), s[14] or '0' }

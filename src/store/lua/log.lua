@@ -10,7 +10,8 @@
 --   att    newest attempt                    own    token of the attempt that runs it, if any
 --   lease  until when `own` needs no proof   mark   when a takeover was announced to `own`
 --   st     newest attempt that started       used   failed attempts that count
---   lost   attempts lost with their worker   due    when the next attempt may begin
+--   lost   attempts lost with their worker   parks  attempts a provider's limit ended
+--   due    when the next attempt may begin
 --   cancel set once someone asked for it     ttl    when a job that never started expires
 --   ib     bytes waiting in the inbox        p:*    last number each producer appended
 --   m:* mr:* mc  the last message ids        i:*    interactions

@@ -203,5 +203,5 @@ function finish(publisher: EventPublisher, order: Exclude<Order, { kind: 'say' }
     { type: 'attempt.failed', data: { error, retryInMs: order.dueMs } },
     { type: 'job.delayed', data: {} },
   ];
-  return publisher.close(drafts, { counted: true, dueMs: order.dueMs });
+  return publisher.close(drafts, { counted: true, parked: false, dueMs: order.dueMs });
 }

@@ -14,8 +14,11 @@ import { toMessagesBody } from './request.ts';
 export function createAnthropic(provider: ProviderConfig): PromptAdapter {
   const client = once(() => createClient(provider));
   const dialect: Dialect = {
+    // Not `messages.create`, which writes to the console about models that grow old.
     send: async (request, signal) =>
-      (await client()).messages.create(toMessagesBody(request), { signal }).asResponse(),
+      (await client())
+        .post('/v1/messages', { body: toMessagesBody(request), stream: true, signal })
+        .asResponse(),
     read: readMessagesAnswer,
   };
   return {
