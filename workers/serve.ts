@@ -24,6 +24,7 @@ import { createAdapters } from './adapters/registry.ts';
 import { placeOf } from './files/place.ts';
 import { serveFiles } from './files/serve-files.ts';
 import { sweepWorkspaces } from './files/sweep-workspaces.ts';
+import { ModelCatalog } from './model-catalog.ts';
 import { HeldPermits } from './prompt/held-permits.ts';
 import { runJob } from './run-job.ts';
 import { RunningAttempts } from './running-attempts.ts';
@@ -101,6 +102,7 @@ export async function serveWorker(
     await services.screens.close();
     await isolation.close();
     services.permits.stop();
+    services.models.stop();
     clearInterval(reaping);
     stopFiles();
     stopSweeping();
@@ -110,7 +112,7 @@ export async function serveWorker(
     subscriber.disconnect();
     connection.close();
   })();
-  const providers = [...new Set(services.adapters.list().map(({ provider }) => provider))];
+  const providers = services.adapters.usable.map(({ provider }) => provider);
   await connection.ready(AbortSignal.any([stop, AbortSignal.timeout(firstBeatMsMax)])).catch(() => {});
   if (!stop.aborted) await beating.beat();
   const sandbox = isolation.level;
@@ -145,6 +147,7 @@ function createServices(
     subscriber: ReturnType<typeof connectRedis>;
   },
 ): WorkerServices {
+  const adapters = createAdapters(config);
   return {
     id: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
     mark: workerMark(),
@@ -158,7 +161,8 @@ function createServices(
     wake: createWakeListener(subscriber),
     feed: createFeed(connection.redis),
     seal: createSeal(apiKey),
-    adapters: createAdapters(config),
+    adapters,
+    models: new ModelCatalog(adapters.usable),
     prices: createPrices(new Map(config.providers.map(({ name, baseUrl }) => [name, baseUrl]))),
     permits: new HeldPermits(new Permits(connection), logger),
     callRules: (provider) => ({
@@ -190,7 +194,7 @@ function sweepRegularly(services: WorkerServices, hours: number): () => void {
 }
 
 function beatRegularly(
-  { id, running, adapters, logger, isolation }: WorkerServices,
+  { id, running, models, logger, isolation }: WorkerServices,
   {
     workers,
     config,
@@ -205,7 +209,6 @@ function beatRegularly(
 ): { beat: () => Promise<void>; stop: () => Promise<void> } {
   const startedAt = new Date().toISOString();
   const { concurrency } = config;
-  const models = adapters.list();
   const capabilities = {
     ...(sandboxNote === undefined ? {} : { sandboxNote }),
     network: config.network,
@@ -217,7 +220,7 @@ function beatRegularly(
   const beat = () => {
     const said = { id, pid: process.pid, host: hostname(), startedAt, running: running.size, concurrency };
     latest = workers
-      .beat({ ...said, sandbox: isolation.level, terminals, models, capabilities })
+      .beat({ ...said, sandbox: isolation.level, terminals, models: models.list(), capabilities })
       .catch((error: unknown) => {
         logger.debug({ err: error }, 'a heartbeat was not heard');
       });

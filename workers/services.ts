@@ -7,6 +7,7 @@ import type { Feed } from '../src/store/feed.ts';
 import type { Inbox, WakeListener } from '../src/store/inbox.ts';
 import type { JobRecords } from '../src/store/job-records.ts';
 import type { Adapters } from './adapters/registry.ts';
+import type { ModelCatalog } from './model-catalog.ts';
 import type { HeldPermits } from './prompt/held-permits.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { Screens } from './screen/screens.ts';
@@ -25,6 +26,7 @@ export interface WorkerServices {
   feed: Feed;
   seal: Seal;
   adapters: Adapters;
+  models: ModelCatalog;
   prices: () => Promise<Prices>;
   permits: HeldPermits;
   /** What the configuration says of calls of a provider. */

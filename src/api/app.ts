@@ -12,6 +12,7 @@ import { errorCode } from '../platform/error-code.ts';
 import { type HostOptions, hostProblem, installAuth } from './auth.ts';
 import { answerClientError, endWithProblem } from './client-error.ts';
 import { createKeyCheck } from './key-check.ts';
+import { createMetrics } from './metrics.ts';
 import { createPageFiles } from './page-files.ts';
 import { installProblemHandler, sendProblem, toProblemError } from './problem-handler.ts';
 import { controlRoutes } from './routes/control.ts';
@@ -76,6 +77,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await acceptWebSockets(app);
   app.addHook('preClose', async () => services.streams.closeAll());
   await documentRoutes(app, { version, cookieName: cookie.name });
+  const metrics = createMetrics(app, services);
   await app.register(jobRoutes(services));
   await app.register(retryRoutes(services, validators.body));
   await app.register(controlRoutes(services));
@@ -84,7 +86,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(fileRoutes(services));
   await app.register(eventRoutes(services));
   await app.register(webSocketRoutes(services, validators.body));
-  await app.register(serviceRoutes(services));
+  await app.register(serviceRoutes(services, metrics));
   await app.register(sessionRoutes(services, { keyCheck, cookie }));
   await app.register(pageRoutes(pages));
   return app;

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { limits } from '../contract/limits.ts';
 import type { Config } from '../platform/config.ts';
+import { createPrices } from '../platform/prices.ts';
 import { createSeal } from '../platform/seal.ts';
 import { EventLog } from '../store/event-log.ts';
 import { createFeed } from '../store/feed.ts';
@@ -143,6 +144,7 @@ function createServices({
   });
   const self = { name: `api ${hostname()}-${process.pid}`, fingerprint: seal.keyFingerprint };
   return {
+    prices: createPrices(new Map(config.providers.map(({ name, baseUrl }) => [name, baseUrl]))),
     process: randomBytes(5).toString('hex'),
     logger,
     log,

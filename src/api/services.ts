@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Prices } from '../platform/prices.ts';
 import type { Seal } from '../platform/seal.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Feed } from '../store/feed.ts';
@@ -31,6 +32,7 @@ export interface Services {
   sessions: Sessions;
   seal: Seal;
   keyWatch: KeyWatch;
+  prices: () => Promise<Prices>;
   streams: OpenStreams;
   /** Aborts when the process is asked to stop: nothing new is taken, and nobody is kept waiting. */
   draining: AbortSignal;

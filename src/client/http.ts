@@ -18,6 +18,7 @@ import type { Job, JobSubmission } from '../contract/job.ts';
 import type { JobFilter } from '../contract/job-filter.ts';
 import type { Screen } from '../contract/screen.ts';
 import type { EventPage } from '../contract/stream.ts';
+import type { UsageQuery, UsageReport } from '../contract/usage.ts';
 import { notTheService, readProblem } from './problem.ts';
 
 export interface ClientOptions {
@@ -89,6 +90,7 @@ export interface Client {
   capabilities(options?: CallOptions): Promise<Static<typeof Capabilities>>;
   queue(options?: CallOptions): Promise<Static<typeof QueueState>>;
   models(options?: CallOptions): Promise<Static<typeof ModelList>>;
+  usage(options?: UsageQuery & CallOptions): Promise<UsageReport>;
   /** Who asks; a problem `unauthenticated` where neither a session nor a key is shown. */
   session(options?: CallOptions): Promise<SessionInfo>;
   /** Begins a browser session, which the browser keeps as a cookie. A token is used up by it. */
@@ -167,6 +169,7 @@ export function createClient({ baseUrl, key, fetch }: ClientOptions): Client {
     capabilities: (options = {}) => get('/v1/capabilities', options),
     queue: (options = {}) => get('/v1/queue', options),
     models: (options = {}) => get('/v1/models', options),
+    usage: ({ signal, ...query } = {}) => get('/v1/usage', { ...(signal && { signal }) }, query),
     session: (options = {}) => get('/v1/session', options),
     login: async (by, options = {}) => requireEmpty(await openPost('/v1/session', by, options)),
     logout: async (options = {}) => requireEmpty(await open('/v1/session', { ...options, method: 'DELETE' })),

@@ -130,6 +130,22 @@ export const Model = Type.Object(
     id: Type.String({ description: '`provider/model`, or `provider/` where any model name is passed on.' }),
     provider: Type.String(),
     demo: Type.Boolean({ description: 'true for the scripted stand-in that calls no model.' }),
+    reachable: Type.Unsafe<boolean | null>({
+      type: ['boolean', 'null'],
+      description: 'Whether its provider answered a worker that asked for its models; null: not yet asked.',
+    }),
+    note: Type.Optional(Type.String({ description: 'Why it is not reachable.' })),
+    contextWindow: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'Tokens that fit into one call; null where unknown.',
+    }),
+    price: Type.Unsafe<{ inputUsdPerMillion: number; outputUsdPerMillion: number } | null>({
+      description: 'Dollars a million tokens, of a short prompt; null where unknown.',
+      anyOf: [
+        Type.Object({ inputUsdPerMillion: Type.Number(), outputUsdPerMillion: Type.Number() }),
+        { type: 'null' },
+      ],
+    }),
   },
   { $id: 'Model' },
 );

@@ -96,6 +96,11 @@ export const limits = {
   breakerOpenMsMin: 5 * SECOND_MS,
   breakerOpenMsMax: MINUTE_MS,
   usageKeptMs: 90 * DAY_MS,
+  /** How often providers are asked which models they have, and for how long their answer is waited for. */
+  modelsAskedMs: 5 * MINUTE_MS,
+  modelsAnswerMs: 15 * SECOND_MS,
+  /** Of one provider. */
+  modelsListedMax: 500,
   /** Of a budget. */
   dollarsMax: 1_000_000,
   idempotencyKeptMs: DAY_MS,

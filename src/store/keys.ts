@@ -41,6 +41,9 @@ export const providerKeys = {
   /** Hash: JSON [provider, model, key, metric] -> count, of one day (YYYY-MM-DD) or of all time. */
   usage: (day: string) => `llmx:{providers}:usage:${day}`,
   total: 'llmx:{providers}:total',
+  slots: (provider: string) => `llmx:{providers}:slots:${provider}`,
+  waiting: (provider: string) => `llmx:{providers}:waiting:${provider}`,
+  breaker: (provider: string) => `llmx:{providers}:breaker:${provider}`,
 } as const;
 
 /** Files on their way between a machine with workspaces and whoever asks. All but the channel expire by themselves. */

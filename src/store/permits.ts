@@ -99,5 +99,6 @@ function nano(dollars: number): number {
 /** In whole numbers, by the names under which usage is asked for. */
 function countsOf(usage: Usage): string {
   const { costUsd, ...tokens } = usage;
-  return JSON.stringify({ ...tokens, ...(costUsd === null ? {} : { nanoUsd: nano(costUsd) }) });
+  const cost = costUsd === null ? { unpricedCalls: 1 } : { unpricedCalls: 0, nanoUsd: nano(costUsd) };
+  return JSON.stringify({ ...tokens, ...cost });
 }

@@ -4,9 +4,12 @@ import { limits } from '../contract/limits.ts';
 import { keys } from './keys.ts';
 import { serverTimeMs } from './redis.ts';
 
+/** A model as a worker knows it. */
+export type WorkerModel = Omit<Model, 'contextWindow' | 'price'>;
+
 /** What a worker says of itself: its resource, what it can do, and the models it can reach. */
 export type WorkerRecord = Worker & {
-  models: Model[];
+  models: WorkerModel[];
   capabilities: Omit<WorkerCapabilities, 'worker' | 'sandbox' | 'terminals'>;
 };
 

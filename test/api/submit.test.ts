@@ -246,7 +246,14 @@ describe('the service', () => {
       open: expect.any(Number),
     });
     const { items } = await (await service.request('/v1/models')).json();
-    expect(items).toContainEqual({ id: 'demo/echo', provider: 'demo', demo: true });
+    expect(items).toContainEqual({
+      id: 'demo/echo',
+      provider: 'demo',
+      demo: true,
+      reachable: true,
+      contextWindow: null,
+      price: { inputUsdPerMillion: 0, outputUsdPerMillion: 0 },
+    });
     expect(await (await fetch(`${service.baseUrl}/healthz`)).json()).toEqual({ status: 'ok' });
     expect((await fetch(`${service.baseUrl}/healthz`, { method: 'HEAD' })).status).toBe(200);
     expect(await (await fetch(`${service.baseUrl}/readyz`)).json()).toEqual({

@@ -83,6 +83,7 @@ const calls: Call[] = [
   { name: 'workers', make: (each) => each.workers(), sends: 'GET /v1/workers' },
   { name: 'queue', make: (each) => each.queue(), sends: 'GET /v1/queue' },
   { name: 'models', make: (each) => each.models(), sends: 'GET /v1/models' },
+  { name: 'usage', make: (each) => each.usage({ by: 'model' }), sends: 'GET /v1/usage?by=model' },
 ];
 
 describe('The client', () => {

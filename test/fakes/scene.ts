@@ -10,10 +10,11 @@ export interface AnswerScene {
   /** `inputTokens` counts what came from a cache too, `outputTokens` the reasoning. */
   usage?: SceneUsage;
   /**
-   * Default: everything comes and the stream ends well. `error` is an event that says so in the middle;
+   * Default: everything comes and the stream ends well. `short` is a clean end of a stream that
+   * should go on, as some proxies make it; `error` is an event that says so in the middle;
    * `failed` a last event whose answer calls itself failed, where the wire has one, else as `error`.
    */
-  ending?: 'whole' | 'cut' | 'stall' | 'error' | 'failed';
+  ending?: 'whole' | 'cut' | 'short' | 'stall' | 'error' | 'failed';
   /** Bytes of each write; default: an event at a time. */
   writeBytes?: number;
   /** Each event is written in two, so many bytes in the first. */

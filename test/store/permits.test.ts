@@ -202,6 +202,7 @@ describe('usage', () => {
     await permits.giveBack(other.permit, usage, { outcome: 'ok' });
     expect(await counted()).toEqual({
       'p m key:a calls': 1,
+      'p m key:a unpricedCalls': 0,
       'p m key:a inputTokens': 100,
       'p m key:a outputTokens': 20,
       'p m key:a cachedInputTokens': 7,

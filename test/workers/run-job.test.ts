@@ -16,6 +16,7 @@ import { Permits } from '../../src/store/permits.ts';
 import { connectRedis, type LogConnection, openLogConnection } from '../../src/store/redis.ts';
 import { createAdapters } from '../../workers/adapters/registry.ts';
 import { Ending } from '../../workers/ending.ts';
+import { ModelCatalog } from '../../workers/model-catalog.ts';
 import { HeldPermits } from '../../workers/prompt/held-permits.ts';
 import { runJob } from '../../workers/run-job.ts';
 import { RunningAttempts } from '../../workers/running-attempts.ts';
@@ -47,6 +48,7 @@ beforeAll(async () => {
     feed: createFeed(connection.redis),
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: [], geminiSdk: 'auto' }),
+    models: new ModelCatalog([]),
     prices: createPrices(new Map()),
     permits: new HeldPermits(new Permits(connection), pino({ level: 'silent' })),
     callRules: () => ({ slotsMax: 0, dailyBudgetUsd: null }),
@@ -63,6 +65,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   services.permits.stop();
+  services.models.stop();
   connection.close();
   subscriber.disconnect();
   rmSync(services.workspacesDir, { recursive: true, maxRetries: 20 });

@@ -1,4 +1,3 @@
-import type { Model } from '../../src/contract/http.ts';
 import { providerKind, splitModel } from '../../src/core/prompt-options.ts';
 import type { Config, GeminiSdkChoice, ProviderConfig } from '../../src/platform/config.ts';
 import { AdapterFailure, type PromptAdapter } from '../adapter.ts';
@@ -9,8 +8,8 @@ import { createOpenAi, createOpenAiCompatible } from './openai/openai.ts';
 
 /** Every provider a worker can reach. Made once a worker. */
 export interface Adapters {
-  /** What can be used: each known model, or `provider/` where any name is passed on. */
-  list(): Model[];
+  /** What can be used: adapters that have what they need. */
+  readonly usable: readonly PromptAdapter[];
   /**
    * The adapter for `provider/model`, and the model's name without our prefix; it may hold slashes.
    * @throws {AdapterFailure} `unknown_model`, naming the providers there are.
@@ -25,7 +24,7 @@ export function createAdapters({ providers, geminiSdk }: Pick<Config, 'providers
   const usable = made.filter(({ provider }) => hasWhatItNeeds(provider)).map(({ adapter }) => adapter);
   const all = [demo, ...made.map(({ adapter }) => adapter)];
   return {
-    list: () => [demo, ...usable].flatMap(modelsOf),
+    usable: [demo, ...usable],
     find: (model) => find(all, model),
   };
 }
@@ -46,11 +45,6 @@ function createAdapter(provider: ProviderConfig, geminiSdk: GeminiSdkChoice): Pr
 /** A call without a key that is needed fails with a sentence that says so; it is not offered. */
 function hasWhatItNeeds({ key, keyVariable, keyIsOptional }: ProviderConfig): boolean {
   return key !== undefined || keyVariable === undefined || keyIsOptional === true;
-}
-
-function modelsOf({ provider, demo, models }: PromptAdapter): Model[] {
-  const names = models.length === 0 ? [''] : models;
-  return names.map((name) => ({ id: `${provider}/${name}`, provider, demo }));
 }
 
 function find(adapters: readonly PromptAdapter[], id: string): { adapter: PromptAdapter; model: string } {

@@ -1,14 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Capabilities, Health, ModelList, QueueState, Readiness, WorkerList } from '../../contract/http.ts';
 import { Problem } from '../../contract/problem.ts';
+import { UsageQuery, UsageReport } from '../../contract/usage.ts';
 import { probeWrite } from '../../store/redis.ts';
+import { listModels } from '../list-models.ts';
+import type { Metrics } from '../metrics.ts';
+import { reportUsage } from '../report-usage.ts';
 import type { Services } from '../services.ts';
 
 /** Whether it works, and what runs, waits and can be used. */
-export function serviceRoutes(services: Services): FastifyPluginAsyncTypebox {
+export function serviceRoutes(services: Services, metrics: Metrics): FastifyPluginAsyncTypebox {
   return async (app) => {
     await app.register(healthRoutes(services));
     await app.register(capacityRoutes(services));
+    await app.register(metricsRoutes(metrics));
   };
 }
 
@@ -64,7 +69,8 @@ async function checkReadiness({ draining, log, workers, keyWatch }: Services): P
   return { status: reasons.length === 0 ? 'ready' : 'unready', reasons, warnings };
 }
 
-function capacityRoutes({ workers, queue, records }: Services): FastifyPluginAsyncTypebox {
+function capacityRoutes(services: Services): FastifyPluginAsyncTypebox {
+  const { workers, queue, records } = services;
   const tags = ['service'];
   return async (app) => {
     app.get(
@@ -115,9 +121,41 @@ function capacityRoutes({ workers, queue, records }: Services): FastifyPluginAsy
           response: { 200: ModelList, '5xx': Problem },
         },
       },
-      async () => {
-        const models = (await workers.list()).flatMap((worker) => worker.models);
-        return { items: [...new Map(models.map((model) => [model.id, model])).values()] };
+      async () => listModels(services),
+    );
+
+    app.get(
+      '/v1/usage',
+      {
+        schema: {
+          summary: 'What calls of models used and cost',
+          tags,
+          querystring: UsageQuery,
+          response: { 200: UsageReport, '4xx': Problem, '5xx': Problem },
+        },
+      },
+      async ({ query }) => reportUsage(services, query),
+    );
+  };
+}
+
+/** For Prometheus, which sends the key as a bearer token. */
+function metricsRoutes(metrics: Metrics): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/metrics',
+      {
+        schema: {
+          summary: 'Numbers of the service, in the text format of Prometheus',
+          tags: ['service'],
+          response: {
+            200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } },
+          },
+        },
+      },
+      async (_, reply) => {
+        reply.type(metrics.contentType);
+        return metrics.collect();
       },
     );
   };

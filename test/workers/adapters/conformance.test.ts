@@ -21,6 +21,8 @@ interface Subject {
   name: string;
   start(): Promise<FakeProvider>;
   create(baseUrl: string): PromptAdapter;
+  /** Whether it gives something along with tool calls that it wants back. */
+  givesContinuations: boolean;
 }
 const fake = (name: string, baseUrl: string): ProviderConfig => ({
   name,
@@ -32,31 +34,37 @@ const fake = (name: string, baseUrl: string): ProviderConfig => ({
 const subjects: Subject[] = [
   {
     name: 'anthropic',
+    givesContinuations: true,
     start: startFakeAnthropic,
     create: (baseUrl) => createAnthropic(fake('anthropic', baseUrl)),
   },
   {
     name: 'openai',
+    givesContinuations: true,
     start: startFakeOpenAiResponses,
     create: (baseUrl) => createOpenAi(fake('openai', baseUrl)),
   },
   {
     name: 'openai chat',
+    givesContinuations: false,
     start: startFakeOpenAiResponses,
     create: (baseUrl) => withSeed(createOpenAi(fake('openai', baseUrl))),
   },
   {
     name: 'compatible',
+    givesContinuations: false,
     start: startFakeOpenAi,
     create: (baseUrl) => createOpenAiCompatible(fake('fake', baseUrl)),
   },
   {
     name: 'gemini genai',
+    givesContinuations: true,
     start: startFakeGemini,
     create: (baseUrl) => createGemini(fake('gemini', baseUrl), 'genai'),
   },
   {
     name: 'gemini generative-ai',
+    givesContinuations: true,
     start: startFakeGemini,
     create: (baseUrl) => createGemini(fake('gemini', baseUrl), 'generative-ai'),
   },
@@ -128,7 +136,7 @@ const refusals: Refusal[] = [
   { title: '529', scene: { status: 529 }, failureClass: 'overloaded' },
 ];
 
-describe.each(subjects)('The adapter $name', ({ name, start, create }) => {
+describe.each(subjects)('The adapter $name', ({ name, start, create, givesContinuations }) => {
   let fake: FakeProvider;
   let adapter: PromptAdapter;
   beforeEach(async ({ onTestFinished }) => {
@@ -244,7 +252,9 @@ describe.each(subjects)('The adapter $name', ({ name, start, create }) => {
     const sent = JSON.stringify(fake.requests[1]?.body);
     for (const part of ['Let me see.', 'call_a', 'Wien', '{\\"sky\\":\\"grey\\"}', 'the clock is broken'])
       expect(sent).toContain(part);
-    for (const item of givenBack(toolCalls)) expect(sent).toContain(JSON.stringify(item));
+    const given = givenBack(toolCalls);
+    expect(given.length > 0).toBe(givesContinuations);
+    for (const item of given) expect(sent).toContain(JSON.stringify(item));
   });
 
   it('reports usage with cached and reasoning tokens, before it finishes', async () => {
@@ -301,6 +311,18 @@ describe.each(subjects)('The adapter $name', ({ name, start, create }) => {
     const { failure, parts } = await failureOf(adapter);
     expect(failure.failureClass).toBe('cut');
     expect(textOf(parts)).toBe('half an ans');
+  });
+
+  it('calls an answer cut that ends before it is whole', async () => {
+    fake.script({ kind: 'answer', steps: [{ text: 'half an ans' }], ending: 'short' });
+    const { failure, parts } = await failureOf(adapter);
+    expect(failure.failureClass).toBe('cut');
+    expect(textOf(parts)).toBe('half an ans');
+  });
+
+  it('classifies an answer that calls itself failed', async () => {
+    fake.script({ kind: 'answer', steps: [{ text: 'half' }], ending: 'failed' });
+    expect((await failureOf(adapter)).failure.failureClass).toBe('unavailable');
   });
 
   it('classifies an error in the middle of a stream that began with 200', async () => {

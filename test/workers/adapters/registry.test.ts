@@ -12,17 +12,18 @@ const adapters = createAdapters({
 });
 
 describe('The adapters of a worker', () => {
-  it('list the demo, each named model, and the bare provider where any name is passed on', () => {
-    expect(adapters.list()).toEqual([
-      ...['echo', 'story', 'slow', 'reason', 'fail'].map((name) => ({
-        id: `demo/${name}`,
-        provider: 'demo',
-        demo: true,
-      })),
-      { id: 'local/', provider: 'local', demo: false },
-      { id: 'lab/meta/llama-4', provider: 'lab', demo: false },
-      { id: 'lab/small', provider: 'lab', demo: false },
-    ]);
+  it('can be used where they have what they need', () => {
+    const keyed = { baseUrl, keyVariable: 'KEY', models: [] };
+    const { usable } = createAdapters({
+      geminiSdk: 'auto',
+      providers: [
+        { name: 'anthropic', ...keyed },
+        { name: 'openai', ...keyed, key: 'k' },
+        { name: 'gemini', ...keyed, keyIsOptional: true },
+        { name: 'local', baseUrl, models: [] },
+      ],
+    });
+    expect(usable.map(({ provider }) => provider)).toEqual(['demo', 'openai', 'gemini', 'local']);
   });
 
   it('are found by what stands before the first slash; the rest is the name the provider knows', () => {

@@ -3,16 +3,17 @@ import { limits } from '../../../src/contract/limits.ts';
 import { once } from '../../../src/core/once.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import type { PromptAdapter } from '../../adapter.ts';
-import { createDirectFetch } from '../wire/direct-fetch.ts';
+import { createDirectFetch, type DirectFetch } from '../wire/direct-fetch.ts';
 import { field, itemsOf, textOf } from '../wire/foreign.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
-import { type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
 import { readMessagesAnswer } from './answer.ts';
 import { toMessagesBody } from './request.ts';
 
 /** Claude. Made once a worker; nothing is read from the environment, and a missing key fails the first call. */
 export function createAnthropic(provider: ProviderConfig): PromptAdapter {
-  const client = once(() => createClient(provider));
+  const fetch = anthropicFetch(provider);
+  const client = once(() => createClient(provider, fetch));
   const dialect: Dialect = {
     // Not `messages.create`, which writes to the console about models that grow old.
     send: async (request, signal) =>
@@ -27,20 +28,16 @@ export function createAnthropic(provider: ProviderConfig): PromptAdapter {
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
     listModels: async (signal) => {
-      const response = await (await client()).models.list({ limit: 1000 }, { signal }).asResponse();
-      const list: unknown = await response.json();
+      const url = `${provider.baseUrl}/v1/models?limit=1000`;
+      const list = await askProvider(provider, { url, fetch, signal });
       return itemsOf(field(list, 'data')).flatMap((model) => textOf(field(model, 'id')) ?? []);
     },
   };
 }
 
-/**
- * The library is loaded with the first call. Given a key and an address it looks for no others, which it
- * would in variables, profiles and files; and the only headers that leave are these.
- */
-async function createClient(provider: ProviderConfig): Promise<Client> {
-  const { default: Anthropic } = await import('@anthropic-ai/sdk');
-  const { baseUrl, key } = provider;
+/** The only way to Anthropic, and the only headers that leave. */
+function anthropicFetch(provider: ProviderConfig): DirectFetch {
+  const { key } = provider;
   const headers = {
     accept: 'text/event-stream',
     'content-type': 'application/json',
@@ -48,6 +45,15 @@ async function createClient(provider: ProviderConfig): Promise<Client> {
     'anthropic-version': '2023-06-01',
     ...(key && { 'x-api-key': key }),
   };
+  return refuseErrors(createDirectFetch({ headers }), provider);
+}
+
+/**
+ * The library is loaded with the first call. Given a key and an address it looks for no others, which it
+ * would in variables, profiles and files.
+ */
+async function createClient({ baseUrl }: ProviderConfig, fetch: DirectFetch): Promise<Client> {
+  const { default: Anthropic } = await import('@anthropic-ai/sdk');
   return new Anthropic({
     baseURL: baseUrl,
     apiKey: 'none',
@@ -55,6 +61,6 @@ async function createClient(provider: ProviderConfig): Promise<Client> {
     maxRetries: 0,
     timeout: limits.runMsMax,
     logLevel: 'off',
-    fetch: refuseErrors(createDirectFetch({ headers }), provider),
+    fetch,
   });
 }

@@ -3,7 +3,7 @@ import type { PromptAdapter, PromptRequest } from '../../adapter.ts';
 import { createDirectFetch } from '../wire/direct-fetch.ts';
 import { field, itemsOf, textOf } from '../wire/foreign.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
-import { type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
 import { readContentAnswer } from './answer.ts';
 import { toContentBody } from './request.ts';
 import { predecessor, successor } from './sdk.ts';
@@ -31,8 +31,8 @@ export function createGemini(provider: ProviderConfig, choice: GeminiSdkChoice):
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
     listModels: async (signal) => {
-      const response = await fetch(`${baseUrl}/v1beta/models?pageSize=1000`, { signal });
-      const list: unknown = await response.json();
+      const url = `${baseUrl}/v1beta/models?pageSize=1000`;
+      const list = await askProvider(provider, { url, fetch, signal });
       return itemsOf(field(list, 'models'))
         .filter((model) => itemsOf(field(model, 'supportedGenerationMethods')).includes('generateContent'))
         .flatMap((model) => textOf(field(model, 'name'))?.replace(/^models\//, '') ?? []);

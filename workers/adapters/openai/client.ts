@@ -1,23 +1,28 @@
 import type OpenAI from 'openai';
 import { limits } from '../../../src/contract/limits.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
-import { createDirectFetch } from '../wire/direct-fetch.ts';
+import { createDirectFetch, type DirectFetch } from '../wire/direct-fetch.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
 
-/**
- * The library is loaded with the first call. It is given no key and no say over the headers: beside its own
- * it would send OPENAI_CUSTOM_HEADERS, meant for another server, and a key with a control character in it
- * would come back in the text of an error.
- */
-export async function createClient(provider: ProviderConfig): Promise<OpenAI> {
-  const { default: Client } = await import('openai');
-  const { baseUrl, key } = provider;
+/** The only way to an OpenAI-compatible server, and the only headers that leave. */
+export function openAiFetch(provider: ProviderConfig): DirectFetch {
+  const { key } = provider;
   const headers = {
     accept: 'text/event-stream',
     'content-type': 'application/json',
     'user-agent': 'llmmixer',
     ...(key && { authorization: `Bearer ${key}` }),
   };
+  return refuseErrors(createDirectFetch({ headers }), provider);
+}
+
+/**
+ * The library is loaded with the first call. It is given no key and no say over the headers: beside its own
+ * it would send OPENAI_CUSTOM_HEADERS, meant for another server, and a key with a control character in it
+ * would come back in the text of an error.
+ */
+export async function createClient({ baseUrl }: ProviderConfig, fetch: DirectFetch): Promise<OpenAI> {
+  const { default: Client } = await import('openai');
   return new Client({
     baseURL: baseUrl,
     apiKey: 'none',
@@ -28,6 +33,6 @@ export async function createClient(provider: ProviderConfig): Promise<OpenAI> {
     maxRetries: 0,
     timeout: limits.runMsMax,
     logLevel: 'off',
-    fetch: refuseErrors(createDirectFetch({ headers }), provider),
+    fetch,
   });
 }

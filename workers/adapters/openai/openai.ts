@@ -2,11 +2,12 @@ import type OpenAI from 'openai';
 import { once } from '../../../src/core/once.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import type { PromptAdapter, PromptRequest } from '../../adapter.ts';
+import type { DirectFetch } from '../wire/direct-fetch.ts';
 import { field, itemsOf, textOf } from '../wire/foreign.ts';
-import { type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
 import { readChatAnswer } from './chat-answer.ts';
 import { toChatBody } from './chat-request.ts';
-import { createClient } from './client.ts';
+import { createClient, openAiFetch } from './client.ts';
 import { readResponsesAnswer } from './responses-answer.ts';
 import { toResponsesBody } from './responses-request.ts';
 
@@ -16,7 +17,8 @@ import { toResponsesBody } from './responses-request.ts';
  * call, not this one.
  */
 export function createOpenAi(provider: ProviderConfig): PromptAdapter {
-  const client = once(() => createClient(provider));
+  const fetch = openAiFetch(provider);
+  const client = once(() => createClient(provider, fetch));
   const [newer, older] = [responses(provider, client), chatCompletions(provider, client)];
   const dialectFor = ({ stop, seed }: PromptRequest) =>
     stop === undefined && seed === undefined ? newer : older;
@@ -25,20 +27,21 @@ export function createOpenAi(provider: ProviderConfig): PromptAdapter {
     demo: false,
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect: dialectFor(request), request, signal }),
-    listModels: async (signal) => modelNames(await (await client()).models.list({ signal }).asResponse()),
+    listModels: (signal) => listModels(provider, fetch, signal),
   };
 }
 
 /** Any server that speaks Chat Completions. */
 export function createOpenAiCompatible(provider: ProviderConfig): PromptAdapter {
-  const client = once(() => createClient(provider));
+  const fetch = openAiFetch(provider);
+  const client = once(() => createClient(provider, fetch));
   const dialect = chatCompletions(provider, client);
   return {
     provider: provider.name,
     demo: false,
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
-    listModels: async (signal) => modelNames(await (await client()).models.list({ signal }).asResponse()),
+    listModels: (signal) => listModels(provider, fetch, signal),
   };
 }
 
@@ -60,7 +63,11 @@ function responses(provider: ProviderConfig, client: () => Promise<OpenAI>): Dia
   };
 }
 
-async function modelNames(response: Response): Promise<string[]> {
-  const list: unknown = await response.json();
+async function listModels(
+  provider: ProviderConfig,
+  fetch: DirectFetch,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const list = await askProvider(provider, { url: `${provider.baseUrl}/models`, fetch, signal });
   return itemsOf(field(list, 'data')).flatMap((model) => textOf(field(model, 'id')) ?? []);
 }

@@ -1,6 +1,7 @@
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import { AdapterFailure, type PromptPart, type PromptRequest } from '../../adapter.ts';
 import { classifyFault } from './classify.ts';
+import type { DirectFetch } from './direct-fetch.ts';
 import { field, parseJson, textOf } from './foreign.ts';
 import { isErrorObject, readFault } from './read-fault.ts';
 import { readServerSentEvents, type ServerSentEvent } from './server-sent-events.ts';
@@ -51,7 +52,7 @@ export async function* streamAnswer(call: AnswerCall): AsyncGenerator<PromptPart
 }
 
 /** @throws {AdapterFailure} `auth`, naming the variable to set. */
-export function requireKey({ name, keyVariable, key, keyIsOptional }: ProviderConfig): void {
+function requireKey({ name, keyVariable, key, keyIsOptional }: ProviderConfig): void {
   if (keyVariable === undefined) return;
   if (key === undefined || key === '') {
     if (keyIsOptional) return;
@@ -65,6 +66,19 @@ export function requireKey({ name, keyVariable, key, keyIsOptional }: ProviderCo
       'auth',
       `The key of the provider "${name}" holds characters that no header can carry: correct ${keyVariable} and start the worker again.`,
     );
+  }
+}
+
+/** What a provider answers to a question that is no prompt; failures are classified. @throws {AdapterFailure} */
+export async function askProvider(
+  provider: ProviderConfig,
+  { url, fetch, signal }: { url: string; fetch: DirectFetch; signal: AbortSignal },
+): Promise<unknown> {
+  requireKey(provider);
+  try {
+    return await (await fetch(url, { signal })).json();
+  } catch (error) {
+    throw toFailure({ error, provider, answering: false });
   }
 }
 
@@ -167,7 +181,7 @@ function cut({ name }: ProviderConfig, why?: string): AdapterFailure {
 }
 
 /** Without a user, password or query, which may be secrets. */
-export function addressOf(baseUrl: string): string {
+function addressOf(baseUrl: string): string {
   const { origin, pathname } = new URL(baseUrl);
   return `${origin}${pathname}`;
 }
