@@ -10,6 +10,7 @@ import type { Client } from '../src/client/http.ts';
 import { type Cluster, startCluster } from '../test/support/cluster.ts';
 import { onInterruption } from '../test/support/interruption.ts';
 import { residentBytes, run as runJob, submitUntil } from '../test/terminals/host.ts';
+import { type Figure, goalLine } from './support/goal-line.ts';
 import { median } from './support/report.ts';
 
 const idleCount = 50;
@@ -28,7 +29,7 @@ const { client } = cluster;
 const [worker = { pid: 0 }] = cluster.workers;
 const level = (await client.capabilities()).items[0]?.sandbox;
 
-say(`commands are shut in at level ${level}`);
+process.stdout.write(`commands are shut in at level ${level}\n`);
 // Before the flood, which leaves the worker memory to spare.
 await measureQuick(client);
 await measureIdle(client, worker.pid);
@@ -56,11 +57,11 @@ async function measureQuick(over: Client): Promise<void> {
     bare.push(bareMs);
   }
   const added = median(ours) - median(bare);
-  row(
-    'a quick command, end to end (ms)',
-    [median(ours), median(bare)],
-    [`+${added.toFixed(1)}`, 'at most +30', added <= 30],
-  );
+  tell({
+    what: 'a quick command, end to end (ms)',
+    ...{ ours: median(ours), bare: median(bare), compared: `+${added.toFixed(1)}` },
+    ...{ goal: 'at most +30', isMet: added <= 30 },
+  });
 }
 
 /** Bytes a second of a file of lines, from the start of the job to its end, all of it in the log. */
@@ -78,11 +79,11 @@ async function measureFlood(over: Client): Promise<void> {
     bare.push(floodBytes / bareMs / 1000);
   }
   const ratio = median(ours) / median(bare);
-  row(
-    '50 MB through a terminal (MB/s)',
-    [median(ours), median(bare)],
-    [ratio.toFixed(2), 'at least 0.3', ratio >= 0.3],
-  );
+  tell({
+    what: '50 MB through a terminal (MB/s)',
+    ...{ ours: median(ours), bare: median(bare), compared: ratio.toFixed(2) },
+    ...{ goal: 'at least 0.3', isMet: ratio >= 0.3 },
+  });
 }
 
 /** Resident memory of the worker for one more command that waits for input. */
@@ -94,7 +95,10 @@ async function measureIdle(over: Client, pid: number): Promise<void> {
   const more = await Promise.all(Array.from({ length: idleCount }, idle));
   await sleep(2000);
   const each = (residentBytes(pid) - before) / idleCount / 2 ** 20;
-  row('one more idle command (MiB of the worker)', [each, 0], ['', 'less than 2', each < 2]);
+  tell({
+    what: 'one more idle command (MiB of the worker)',
+    ...{ ours: each, goal: 'less than 2', isMet: each < 2 },
+  });
   await Promise.all([...first, ...more].map((id) => over.cancel(id)));
 }
 
@@ -117,15 +121,6 @@ async function timed(action: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedAt;
 }
 
-function row(
-  what: string,
-  [ours, bare]: [number, number],
-  [compared, goal, isMet]: [string, string, boolean],
-): void {
-  const numbers = `${ours.toFixed(2).padStart(8)} ${bare === 0 ? ' '.repeat(8) : bare.toFixed(2).padStart(8)}`;
-  say(`${what.padEnd(44)} ${numbers} ${compared.padStart(8)}  ${goal} ${isMet ? 'met' : 'MISSED'}`);
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+function tell(figure: Figure): void {
+  process.stdout.write(goalLine(figure));
 }

@@ -22,6 +22,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, 'node_modules', '.bin');
 const [unavailable, usageFault, failed] = [69, 64, 1];
 
+/** As `youngRoomFlags` in src/platform/keep-memory-small.ts, which an old Node cannot read. */
+const youngRoomFlags = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+
 const [mode, ...rest] = process.argv.slice(2);
 try {
   await main();
@@ -50,7 +53,8 @@ async function start(args) {
   const command = args.length > 0 && !args[0].startsWith('-') ? args : ['up', ...args];
   if (needsPage(command)) await buildOrGoOn();
   // The channel carries nothing: its end tells the service that this process was killed.
-  endAs(await runTool('node', ['src/main.ts', ...command], { leash: true }));
+  const flags = command[0] === 'worker' ? youngRoomFlags : [];
+  endAs(await runTool('node', [...flags, 'src/main.ts', ...command], { leash: true }));
 }
 
 /** Who only asks for help waits for nothing, and a worker serves no page. */

@@ -6,6 +6,7 @@ import { eventTypes } from '../src/contract/event.ts';
 import { problemCodes, problems } from '../src/contract/problem.ts';
 import { controlData } from '../src/contract/stream.ts';
 import { type ConfigVariableName, configVariables, isSecret } from '../src/platform/config-variables.ts';
+import { youngRoomFlags } from '../src/platform/keep-memory-small.ts';
 import { scenarios } from './faults/scenarios.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,6 +21,12 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 const sources = files.filter(
   (path) => /^(src|workers|dashboard)\/.*\.tsx?$/.test(path) && !path.endsWith('/vite.config.ts'),
 );
+
+it('every way to start a worker gives its young data the same room', () => {
+  const [min, max] = youngRoomFlags;
+  expect(read('scripts/bootstrap.mjs')).toContain(`['${min}', '${max}']`);
+  expect(read('docker-compose.yml')).toContain(`entrypoint: [node, ${min}, ${max}, src/main.ts]`);
+});
 
 describe('the layers', () => {
   const mayImport: Record<string, string[]> = {

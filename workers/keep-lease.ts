@@ -7,12 +7,13 @@ import type { Ending } from './ending.ts';
 /**
  * Tells Redis that the attempt lives: every few seconds, and at once when Redis comes back, before
  * anyone can mistake the silence for death. Hears in return of a cancel, and of having been superseded.
- * Silence of Redis ends nothing. Answers a function that stops it.
+ * Silence of Redis ends nothing. Events that Redis has stored just now have said and heard the same, so who says
+ * much asks for nothing more. Answers a function that stops it.
  */
 export function keepLease(
   { log, wake }: { log: EventLog; wake: WakeListener },
   job: string,
-  { identity, ending }: { identity: AttemptIdentity; ending: Ending },
+  { identity, ending, heardAtMs }: { identity: AttemptIdentity; ending: Ending; heardAtMs: () => number },
 ): () => void {
   const renew = async () => {
     const answer = await log.renew(job, identity).catch(() => null);
@@ -20,7 +21,9 @@ export function keepLease(
     if (answer.kind !== 'OK') ending.end('fenced');
     else if (answer.cancel) ending.end('cancel');
   };
-  const timer = setInterval(() => void renew(), limits.leaseRenewMs);
+  const timer = setInterval(() => {
+    if (performance.now() - heardAtMs() >= limits.leaseRenewMs) void renew();
+  }, limits.leaseRenewMs);
   const forget = log.connection.onReady(() => void renew());
   const stopListening = wake.listen(job, (reason) => {
     if (reason === 'cancel') void renew();

@@ -68,10 +68,16 @@ export class EventPublisher {
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #sending: Promise<void> | null = null;
   #roomWanted: (() => void)[] = [];
+  #heardAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#producer = producerOf(options.identity);
+  }
+
+  /** When Redis last acknowledged events of this attempt, by `performance.now()`. */
+  get heardAtMs(): number {
+    return this.#heardAtMs;
   }
 
   /** Queues an event; `screen` is how the terminal looks after it, to be kept in the same instant. */
@@ -175,7 +181,8 @@ export class EventPublisher {
       await this.#letGrow(next);
       this.#waiting.shift();
       const landing = await this.#deliver(next);
-      this.#sentAtMs = performance.now();
+      // What waits is parts of a text behind others; the first of them goes at once.
+      if (next.flag === 'none') this.#sentAtMs = performance.now();
       this.#unsentBytes = Math.max(0, this.#unsentBytes - next.bytes);
       next.land(landing);
       if (this.#unsentBytes <= limits.unsentBytesResume) this.#wakeSources();
@@ -277,7 +284,8 @@ export class EventPublisher {
     { firstPseq, answer }: { firstPseq: number; answer: AppendAnswer & { kind: 'OK' | 'DUP' } },
   ): void {
     const { drafts: items, bytes } = batch;
-    this.#ring.add({ firstPseq, items, bytes, start: batch.flag === 'start' }, performance.now());
+    this.#heardAtMs = performance.now();
+    this.#ring.add({ firstPseq, items, bytes, start: batch.flag === 'start' }, this.#heardAtMs);
     if (answer.cancel) this.#options.onCancel();
     const changes = changesOfAll(items, this.#options.identity.attempt);
     if (changes.status !== undefined) this.#options.onChange(changes, `${answer.epoch}-${answer.seq}`);

@@ -78,7 +78,10 @@ async function runAttempt(
     limits: limitTime(ending, policy),
     resetReason: resetReasonOf(job, begun),
   };
-  const stopRenewing = keepLease(services, id, { identity, ending });
+  const stopRenewing = keepLease(services, id, {
+    ...{ identity, ending },
+    heardAtMs: () => publisher.heardAtMs,
+  });
   try {
     if (begun.cancel) ending.end('cancel');
     const outcome = await work(services, attempt, begun)

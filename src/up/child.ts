@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Environment } from '../platform/environment.ts';
+import { youngRoomFlags } from '../platform/keep-memory-small.ts';
 import { type ReadyMessage, readChildMessage } from './child-message.ts';
 
 export interface ChildExit {
@@ -36,7 +37,8 @@ export function startChild(options: {
 }): Child {
   const { program, name, environment } = options;
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [program, name, '--supervised'], {
+  const flags = name === 'worker' ? youngRoomFlags : [];
+  const child = spawn(process.execPath, [...flags, program, name, '--supervised'], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     detached: true,
     env: { ...environment },

@@ -4,6 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { youngRoomFlags } from '../../src/platform/keep-memory-small.ts';
 import { workspacesFolderForOthers } from '../../workers/terminal/workspaces-folder.ts';
 import { descendants, isSpare, type SeenProcess } from './processes.ts';
 import { until } from './until.ts';
@@ -31,7 +32,9 @@ export function startLlmmixer(options: {
   command?: string[];
   environment?: Record<string, string>;
 }): Llmmixer {
-  const child = spawn(process.execPath, [program, ...(options.command ?? ['up'])], {
+  const command = options.command ?? ['up'];
+  const flags = command[0] === 'worker' ? youngRoomFlags : [];
+  const child = spawn(process.execPath, [...flags, program, ...command], {
     env: {
       PATH: process.env.PATH,
       HOME: homedir(),

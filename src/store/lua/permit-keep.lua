@@ -5,13 +5,11 @@
 local now = now_ms()
 for index = 3, #ARGV, 2 do
   local id, usage = ARGV[index], ARGV[index + 1]
-  local permit = read_permit(id)
+  redis.call('ZADD', key('expiry'), 'XX', now + tonumber(ARGV[1]), id)
+  local permit = usage ~= '' and read_permit(id)
   if permit then
-    redis.call('ZADD', key('expiry'), now + tonumber(ARGV[1]), id)
-    if usage ~= '' then
-      count_usage(permit, cjson.decode(usage), ARGV[2])
-      write_permit(id, permit)
-    end
+    count_usage(permit, cjson.decode(usage), ARGV[2])
+    write_permit(id, permit)
   end
 end
 return { 'KEPT' }

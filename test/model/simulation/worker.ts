@@ -109,7 +109,10 @@ export class Worker {
     });
     this.#publisher = publisher;
     const wake: WakeListener = { listen: () => () => {} };
-    this.#stopRenewing = keepLease({ log: this.#log, wake }, this.#job, { identity, ending: this.#ending });
+    this.#stopRenewing = keepLease({ log: this.#log, wake }, this.#job, {
+      ...{ identity, ending: this.#ending },
+      heardAtMs: () => publisher.heardAtMs,
+    });
     this.#ending.signal.addEventListener('abort', () => this.#ordered());
     if (begun.cancel) await publisher.final(endedDraft('cancelled'));
     else if (begun.lost >= lostMax) await publisher.final(endedDraft('failed'));

@@ -3,23 +3,25 @@ import { limits } from '../../../src/contract/limits.ts';
 import { once } from '../../../src/core/once.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import type { PromptAdapter } from '../../adapter.ts';
-import { createDirectFetch, type DirectFetch } from '../wire/direct-fetch.ts';
 import { field, itemsOf, textOf } from '../wire/foreign.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
+import { createSender, type Sender } from '../wire/send-request.ts';
 import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { lentFetch, takeOver } from '../wire/take-over.ts';
 import { readMessagesAnswer } from './answer.ts';
 import { toMessagesBody } from './request.ts';
 
 /** Claude. Made once a worker; nothing is read from the environment, and a missing key fails the first call. */
 export function createAnthropic(provider: ProviderConfig): PromptAdapter {
-  const fetch = anthropicFetch(provider);
-  const client = once(() => createClient(provider, fetch));
+  const send = anthropicSender(provider);
+  const client = once(() => createClient(provider));
   const dialect: Dialect = {
-    // Not `messages.create`, which writes to the console about models that grow old.
-    send: async (request, signal) =>
-      (await client())
-        .post('/v1/messages', { body: toMessagesBody(request), stream: true, signal })
-        .asResponse(),
+    send: async (request, signal) => {
+      const anthropic = await client();
+      const body = toMessagesBody(request);
+      // Not `messages.create`, which writes to the console about models that grow old.
+      return takeOver({ send, signal }, () => anthropic.post('/v1/messages', { body, stream: true }));
+    },
     read: readMessagesAnswer,
   };
   return {
@@ -28,15 +30,14 @@ export function createAnthropic(provider: ProviderConfig): PromptAdapter {
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
     listModels: async (signal) => {
-      const url = `${provider.baseUrl}/v1/models?limit=1000`;
-      const list = await askProvider(provider, { url, fetch, signal });
+      const list = await askProvider(provider, { path: '/v1/models?limit=1000', send, signal });
       return itemsOf(field(list, 'data')).flatMap((model) => textOf(field(model, 'id')) ?? []);
     },
   };
 }
 
 /** The only way to Anthropic, and the only headers that leave. */
-function anthropicFetch(provider: ProviderConfig): DirectFetch {
+function anthropicSender(provider: ProviderConfig): Sender {
   const { key } = provider;
   const headers = {
     accept: 'text/event-stream',
@@ -45,14 +46,14 @@ function anthropicFetch(provider: ProviderConfig): DirectFetch {
     'anthropic-version': '2023-06-01',
     ...(key && { 'x-api-key': key }),
   };
-  return refuseErrors(createDirectFetch({ headers }), provider);
+  return refuseErrors(createSender({ headers }), provider);
 }
 
 /**
  * The library is loaded with the first call. Given a key and an address it looks for no others, which it
  * would in variables, profiles and files.
  */
-async function createClient({ baseUrl }: ProviderConfig, fetch: DirectFetch): Promise<Client> {
+async function createClient({ baseUrl }: ProviderConfig): Promise<Client> {
   const { default: Anthropic } = await import('@anthropic-ai/sdk');
   return new Anthropic({
     baseURL: baseUrl,
@@ -61,6 +62,6 @@ async function createClient({ baseUrl }: ProviderConfig, fetch: DirectFetch): Pr
     maxRetries: 0,
     timeout: limits.runMsMax,
     logLevel: 'off',
-    fetch,
+    fetch: lentFetch,
   });
 }

@@ -1,8 +1,8 @@
 import type { GeminiSdkChoice, ProviderConfig } from '../../../src/platform/config.ts';
 import type { PromptAdapter, PromptRequest } from '../../adapter.ts';
-import { createDirectFetch } from '../wire/direct-fetch.ts';
 import { field, itemsOf, textOf } from '../wire/foreign.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
+import { createSender } from '../wire/send-request.ts';
 import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
 import { readContentAnswer } from './answer.ts';
 import { toContentBody } from './request.ts';
@@ -10,14 +10,14 @@ import { predecessor, successor } from './sdk.ts';
 
 /** Gemini. Made once a worker; a missing key fails the first call. */
 export function createGemini(provider: ProviderConfig, choice: GeminiSdkChoice): PromptAdapter {
-  const { baseUrl, key } = provider;
+  const { key } = provider;
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'llmmixer',
     ...(key && { 'x-goog-api-key': key }),
   };
-  const fetch = refuseErrors(createDirectFetch({ headers }), provider);
-  const [newer, older] = [successor(provider, fetch), predecessor(provider, fetch)];
+  const send = refuseErrors(createSender({ headers }), provider);
+  const [newer, older] = [successor(provider, send), predecessor(provider, send)];
   const dialect: Dialect = {
     send: (request, signal) => {
       const sdk = usesSuccessor(request, choice) ? newer : older;
@@ -31,8 +31,7 @@ export function createGemini(provider: ProviderConfig, choice: GeminiSdkChoice):
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
     listModels: async (signal) => {
-      const url = `${baseUrl}/v1beta/models?pageSize=1000`;
-      const list = await askProvider(provider, { url, fetch, signal });
+      const list = await askProvider(provider, { path: '/v1beta/models?pageSize=1000', send, signal });
       return itemsOf(field(list, 'models'))
         .filter((model) => itemsOf(field(model, 'supportedGenerationMethods')).includes('generateContent'))
         .flatMap((model) => textOf(field(model, 'name'))?.replace(/^models\//, '') ?? []);

@@ -1,11 +1,12 @@
 import type OpenAI from 'openai';
 import { limits } from '../../../src/contract/limits.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
-import { createDirectFetch, type DirectFetch } from '../wire/direct-fetch.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
+import { createSender, type Sender } from '../wire/send-request.ts';
+import { lentFetch } from '../wire/take-over.ts';
 
 /** The only way to an OpenAI-compatible server, and the only headers that leave. */
-export function openAiFetch(provider: ProviderConfig): DirectFetch {
+export function openAiSender(provider: ProviderConfig): Sender {
   const { key } = provider;
   const headers = {
     accept: 'text/event-stream',
@@ -13,7 +14,7 @@ export function openAiFetch(provider: ProviderConfig): DirectFetch {
     'user-agent': 'llmmixer',
     ...(key && { authorization: `Bearer ${key}` }),
   };
-  return refuseErrors(createDirectFetch({ headers }), provider);
+  return refuseErrors(createSender({ headers }), provider);
 }
 
 /**
@@ -21,7 +22,7 @@ export function openAiFetch(provider: ProviderConfig): DirectFetch {
  * it would send OPENAI_CUSTOM_HEADERS, meant for another server, and a key with a control character in it
  * would come back in the text of an error.
  */
-export async function createClient({ baseUrl }: ProviderConfig, fetch: DirectFetch): Promise<OpenAI> {
+export async function createClient({ baseUrl }: ProviderConfig): Promise<OpenAI> {
   const { default: Client } = await import('openai');
   return new Client({
     baseURL: baseUrl,
@@ -33,6 +34,6 @@ export async function createClient({ baseUrl }: ProviderConfig, fetch: DirectFet
     maxRetries: 0,
     timeout: limits.runMsMax,
     logLevel: 'off',
-    fetch,
+    fetch: lentFetch,
   });
 }

@@ -2,12 +2,13 @@ import type OpenAI from 'openai';
 import { once } from '../../../src/core/once.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import type { PromptAdapter, PromptRequest } from '../../adapter.ts';
-import type { DirectFetch } from '../wire/direct-fetch.ts';
 import { field, itemsOf, textOf } from '../wire/foreign.ts';
+import type { Sender } from '../wire/send-request.ts';
 import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { takeOver } from '../wire/take-over.ts';
 import { readChatAnswer } from './chat-answer.ts';
 import { toChatBody } from './chat-request.ts';
-import { createClient, openAiFetch } from './client.ts';
+import { createClient, openAiSender } from './client.ts';
 import { readResponsesAnswer } from './responses-answer.ts';
 import { toResponsesBody } from './responses-request.ts';
 
@@ -17,9 +18,8 @@ import { toResponsesBody } from './responses-request.ts';
  * call, not this one.
  */
 export function createOpenAi(provider: ProviderConfig): PromptAdapter {
-  const fetch = openAiFetch(provider);
-  const client = once(() => createClient(provider, fetch));
-  const [newer, older] = [responses(provider, client), chatCompletions(provider, client)];
+  const connection = { provider, send: openAiSender(provider), client: once(() => createClient(provider)) };
+  const [newer, older] = [responses(connection), chatCompletions(connection)];
   const dialectFor = ({ stop, seed }: PromptRequest) =>
     stop === undefined && seed === undefined ? newer : older;
   return {
@@ -27,47 +27,50 @@ export function createOpenAi(provider: ProviderConfig): PromptAdapter {
     demo: false,
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect: dialectFor(request), request, signal }),
-    listModels: (signal) => listModels(provider, fetch, signal),
+    listModels: (signal) => listModels(connection, signal),
   };
 }
 
 /** Any server that speaks Chat Completions. */
 export function createOpenAiCompatible(provider: ProviderConfig): PromptAdapter {
-  const fetch = openAiFetch(provider);
-  const client = once(() => createClient(provider, fetch));
-  const dialect = chatCompletions(provider, client);
+  const connection = { provider, send: openAiSender(provider), client: once(() => createClient(provider)) };
+  const dialect = chatCompletions(connection);
   return {
     provider: provider.name,
     demo: false,
     models: provider.models,
     stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
-    listModels: (signal) => listModels(provider, fetch, signal),
+    listModels: (signal) => listModels(connection, signal),
   };
 }
 
-function chatCompletions(provider: ProviderConfig, client: () => Promise<OpenAI>): Dialect {
+interface Connection {
+  provider: ProviderConfig;
+  send: Sender;
+  client: () => Promise<OpenAI>;
+}
+
+function chatCompletions({ provider, send, client }: Connection): Dialect {
   return {
     send: async (request, signal) => {
       const { chat } = await client();
-      return chat.completions.create(toChatBody(request, provider), { signal }).asResponse();
+      return takeOver({ send, signal }, () => chat.completions.create(toChatBody(request, provider)));
     },
     read: (request) => readChatAnswer(request, provider),
   };
 }
 
-function responses(provider: ProviderConfig, client: () => Promise<OpenAI>): Dialect {
+function responses({ provider, send, client }: Connection): Dialect {
   return {
-    send: async (request, signal) =>
-      (await client()).responses.create(toResponsesBody(request), { signal }).asResponse(),
+    send: async (request, signal) => {
+      const openai = await client();
+      return takeOver({ send, signal }, () => openai.responses.create(toResponsesBody(request)));
+    },
     read: (request) => readResponsesAnswer(request, provider),
   };
 }
 
-async function listModels(
-  provider: ProviderConfig,
-  fetch: DirectFetch,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const list = await askProvider(provider, { url: `${provider.baseUrl}/models`, fetch, signal });
+async function listModels({ provider, send }: Connection, signal: AbortSignal): Promise<string[]> {
+  const list = await askProvider(provider, { path: '/models', send, signal });
   return itemsOf(field(list, 'data')).flatMap((model) => textOf(field(model, 'id')) ?? []);
 }

@@ -1,24 +1,26 @@
+import { limits } from '../../../src/contract/limits.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import { classifyFault } from './classify.ts';
-import type { DirectFetch } from './direct-fetch.ts';
 import { parseJson } from './foreign.ts';
 import { readFault } from './read-fault.ts';
 import { readRetryAfter } from './retry-after.ts';
+import { readText, type Sender } from './send-request.ts';
 
 /**
- * A `fetch` that throws a refusal, classified, in place of answering with it. The libraries keep only a part
- * of an error's body, and of its headers none.
+ * A sender that throws a refusal, classified, in place of answering with it. A redirect is one, too: the
+ * address of a provider is what the configuration says.
  * @throws {AdapterFailure}
  */
-export function refuseErrors(fetch: DirectFetch, provider: ProviderConfig): DirectFetch {
-  return async (input, init) => {
-    const response = await fetch(input, init);
-    if (response.ok) return response;
-    const text = await response.text();
-    const retryAfterMs = readRetryAfter(response.headers, Date.now());
-    throw classifyFault(
-      readFault(parseJson(text) ?? text, { status: response.status, retryAfterMs }),
-      provider,
+export function refuseErrors(send: Sender, provider: ProviderConfig): Sender {
+  return async (request, signal) => {
+    const incoming = await send(request, signal);
+    const { statusCode: status = 500 } = incoming;
+    if (status < 300) return incoming;
+    const headers = new Headers(
+      Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]),
     );
+    const text = await readText(incoming, limits.providerErrorBytesMax);
+    const retryAfterMs = readRetryAfter(headers, Date.now());
+    throw classifyFault(readFault(parseJson(text) ?? text, { status, retryAfterMs }), provider);
   };
 }

@@ -7,28 +7,34 @@ export interface ServerSentEvent {
   data: string;
 }
 
-/**
- * The events of a provider's answer, each as soon as its last byte is here. Comments are passed over.
- * An event whose blank line is missing at a clean end still counts; some servers forget it. A server
- * that does not stream answers with JSON: that is one event.
- *
- * Leaving the loop early closes the connection.
- * @throws {AdapterFailure} `unavailable` for an event over `limits.providerEventCharactersMax`.
- * @throws whatever the connection throws when it is cut.
- */
-export async function* readServerSentEvents(response: Response): AsyncGenerator<ServerSentEvent> {
-  if (response.body === null) return;
-  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+/** Puts the events of an answer together from its bytes. Comments are passed over. */
+export interface EventCollector {
+  /**
+   * The events whose last byte is among these.
+   * @throws {AdapterFailure} `unavailable` for an event over `limits.providerEventCharactersMax`.
+   */
+  feed(bytes: Uint8Array): ServerSentEvent[];
+  /** What is left at a clean end: an event whose blank line is missing still counts; some servers forget it. */
+  end(): ServerSentEvent[];
+}
+
+/** A server that does not stream answers with JSON: that is one event. */
+export function collectEvents(contentType: string | undefined): EventCollector {
   const ready: ServerSentEvent[] = [];
-  const collector = isJson ? collectWhole(ready) : collectEvents(ready);
+  const isJson = contentType?.startsWith('application/json') === true;
+  const collector = isJson ? collectWhole(ready) : collectStream(ready);
   const decoder = new TextDecoder();
-  for await (const bytes of response.body) {
-    collector.feed(decoder.decode(bytes, { stream: true }));
-    yield* ready.splice(0);
-  }
-  collector.feed(decoder.decode());
-  collector.end();
-  yield* ready.splice(0);
+  return {
+    feed: (bytes) => {
+      collector.feed(decoder.decode(bytes, { stream: true }));
+      return ready.splice(0);
+    },
+    end: () => {
+      collector.feed(decoder.decode());
+      collector.end();
+      return ready.splice(0);
+    },
+  };
 }
 
 interface Collector {
@@ -37,7 +43,7 @@ interface Collector {
   end(): void;
 }
 
-function collectEvents(ready: ServerSentEvent[]): Collector {
+function collectStream(ready: ServerSentEvent[]): Collector {
   const parser = createParser({
     maxBufferSize: limits.providerEventCharactersMax,
     onEvent: (event) => ready.push(event),

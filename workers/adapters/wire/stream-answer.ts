@@ -1,10 +1,11 @@
+import type { IncomingMessage } from 'node:http';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import { AdapterFailure, type PromptPart, type PromptRequest } from '../../adapter.ts';
 import { classifyFault } from './classify.ts';
-import type { DirectFetch } from './direct-fetch.ts';
 import { field, parseJson, textOf } from './foreign.ts';
 import { isErrorObject, readFault } from './read-fault.ts';
-import { readServerSentEvents, type ServerSentEvent } from './server-sent-events.ts';
+import { listBytesMax, readText, type Sender } from './send-request.ts';
+import { collectEvents, type EventCollector, type ServerSentEvent } from './server-sent-events.ts';
 
 /** How one provider is spoken to: the request out, and the events of its answer in. */
 export interface Dialect {
@@ -12,7 +13,7 @@ export interface Dialect {
    * Sends the request; the signal closes its connection. A refusal is thrown, as `refuseErrors` does.
    * @throws whatever the connection or the provider's library throws.
    */
-  send(request: PromptRequest, signal: AbortSignal): Promise<Response>;
+  send(request: PromptRequest, signal: AbortSignal): Promise<IncomingMessage>;
   /** A reader for the answer to this request. */
   read(request: PromptRequest): AnswerReader;
 }
@@ -40,14 +41,77 @@ export interface AnswerCall {
 export async function* streamAnswer(call: AnswerCall): AsyncGenerator<PromptPart> {
   const { provider, dialect, request, signal } = call;
   requireKey(provider);
-  let answering = false;
+  let incoming: IncomingMessage | undefined;
   try {
-    const response = await dialect.send(request, signal);
-    answering = true;
-    yield* readAnswer({ response, provider, reader: dialect.read(request) });
+    incoming = await dialect.send(request, signal);
+    const reading = new Reading(provider, incoming, dialect.read(request));
+    // One generator and no more: each token passes through every one there is.
+    try {
+      for await (const bytes of incoming) {
+        for (const part of reading.take(bytes)) yield part;
+        if (reading.isOver) break;
+      }
+      if (!reading.isOver) for (const part of reading.takeRest()) yield part;
+    } catch (error) {
+      if (error instanceof AdapterFailure || !reading.isWhole) throw error;
+    }
+    for (const part of reading.finish()) yield part;
   } catch (error) {
     if (signal.aborted) return;
-    throw toFailure({ error, provider, answering });
+    throw toFailure({ error, provider, answering: incoming !== undefined });
+  }
+}
+
+/**
+ * An answer as it comes in. The last parts wait for the end of the stream, since the usage may come behind the
+ * reason why the model stopped. An answer that never said that it is whole was cut, even at a clean end, which
+ * is how some proxies pass on a death behind them.
+ */
+class Reading {
+  readonly #provider: ProviderConfig;
+  readonly #contentType: string | undefined;
+  readonly #reader: AnswerReader;
+  readonly #collector: EventCollector;
+  #events = 0;
+  #isDone = false;
+
+  constructor(provider: ProviderConfig, incoming: IncomingMessage, reader: AnswerReader) {
+    this.#provider = provider;
+    this.#contentType = incoming.headers['content-type'];
+    this.#reader = reader;
+    this.#collector = collectEvents(this.#contentType);
+  }
+
+  get isWhole(): boolean {
+    return this.#isDone || this.#reader.isWhole();
+  }
+
+  get isOver(): boolean {
+    return this.#isDone || this.#reader.isOver();
+  }
+
+  take(bytes: Uint8Array): Iterable<PromptPart> {
+    return this.#parts(this.#collector.feed(bytes));
+  }
+
+  takeRest(): Iterable<PromptPart> {
+    return this.#parts(this.#collector.end());
+  }
+
+  finish(): PromptPart[] {
+    if (this.#events === 0) throw nothingCame(this.#contentType ?? 'no content type', this.#provider);
+    if (!this.isWhole) throw cut(this.#provider);
+    return this.#reader.finish();
+  }
+
+  /** One event after the other: what comes before one that fails has been said. */
+  *#parts(events: readonly ServerSentEvent[]): Iterable<PromptPart> {
+    for (const event of events) {
+      if (this.isOver) break;
+      this.#events += 1;
+      if (event.data.startsWith('[DONE]')) this.#isDone = true;
+      else yield* this.#reader.take(parseEvent(event, this.#provider));
+    }
   }
 }
 
@@ -72,49 +136,14 @@ function requireKey({ name, keyVariable, key, keyIsOptional }: ProviderConfig): 
 /** What a provider answers to a question that is no prompt; failures are classified. @throws {AdapterFailure} */
 export async function askProvider(
   provider: ProviderConfig,
-  { url, fetch, signal }: { url: string; fetch: DirectFetch; signal: AbortSignal },
+  { path, send, signal }: { path: string; send: Sender; signal: AbortSignal },
 ): Promise<unknown> {
   requireKey(provider);
   try {
-    return await (await fetch(url, { signal })).json();
+    const incoming = await send({ url: `${provider.baseUrl}${path}`, method: 'GET' }, signal);
+    return parseJson(await readText(incoming, listBytesMax));
   } catch (error) {
     throw toFailure({ error, provider, answering: false });
-  }
-}
-
-interface Answer {
-  response: Response;
-  provider: ProviderConfig;
-  reader: AnswerReader;
-}
-
-/**
- * The last parts wait for the end of the stream, since the usage may come behind the reason why the model
- * stopped. An answer that never said that it is whole was cut, even at a clean end, which is how some
- * proxies pass on a death behind them.
- */
-async function* readAnswer({ response, provider, reader }: Answer): AsyncGenerator<PromptPart> {
-  let events = 0;
-  let isDone = false;
-  for await (const event of eventsOf(response, reader)) {
-    events += 1;
-    if (event.data.startsWith('[DONE]')) {
-      isDone = true;
-      break;
-    }
-    yield* reader.take(parseEvent(event, provider));
-    if (reader.isOver()) break;
-  }
-  if (events === 0) throw nothingCame(response, provider);
-  if (!isDone && !reader.isWhole()) throw cut(provider);
-  yield* reader.finish();
-}
-
-async function* eventsOf(response: Response, reader: AnswerReader): AsyncGenerator<ServerSentEvent> {
-  try {
-    yield* readServerSentEvents(response);
-  } catch (error) {
-    if (error instanceof AdapterFailure || !reader.isWhole()) throw error;
   }
 }
 
@@ -129,8 +158,7 @@ function parseEvent(event: ServerSentEvent, provider: ProviderConfig): unknown {
   return value;
 }
 
-function nothingCame(response: Response, { name, baseUrl }: ProviderConfig): AdapterFailure {
-  const type = response.headers.get('content-type') ?? 'no content type';
+function nothingCame(type: string, { name, baseUrl }: ProviderConfig): AdapterFailure {
   return type.startsWith('text/event-stream')
     ? new AdapterFailure('cut', `The provider "${name}" ended its answer before it began.`)
     : new AdapterFailure(

@@ -1,0 +1,15 @@
+/** One figure, that of the bare program where there is one, and what was wanted. */
+export interface Figure {
+  what: string;
+  ours: number;
+  bare?: number;
+  /** How they compare, in words. */
+  compared?: string;
+  goal: string;
+  isMet: boolean;
+}
+
+export function goalLine({ what, ours, bare, compared = '', goal, isMet }: Figure): string {
+  const numbers = [ours.toFixed(2), bare?.toFixed(2) ?? ''].map((text) => text.padStart(8)).join(' ');
+  return `${what.padEnd(52)} ${numbers} ${compared.padStart(8)}  ${goal} ${isMet ? 'met' : 'MISSED'}\n`;
+}
