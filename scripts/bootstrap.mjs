@@ -4,7 +4,9 @@
 //   node scripts/bootstrap.mjs [command]         llmmixer, by default `up`
 //   node scripts/bootstrap.mjs --test [...]      type check, lint, unused code, the page, suites
 //   node scripts/bootstrap.mjs --screenshots [folder]
-//   node scripts/bootstrap.mjs --bench events|terminals [--only part]
+//   node scripts/bootstrap.mjs --bench events|terminals|prompts [--only part]
+//   node scripts/bootstrap.mjs --live            calls of the real providers, with the keys of the environment
+//   node scripts/bootstrap.mjs --fakes [--port-base N]   servers that stand in for the providers
 //   node scripts/bootstrap.mjs --model [--runs n] [--seed n [--path p]] [file ...]   the model tests alone
 //   node scripts/bootstrap.mjs --faults [--full] [--only name] [--seed N] [--repeats N]
 //   node scripts/bootstrap.mjs --terminals [--full] [--only name] [--seed N] [--repeats N]
@@ -44,6 +46,8 @@ async function main() {
   else if (mode === '--screenshots') await takeScreenshots(rest);
   else if (mode === '--bench') await runBench(rest);
   else if (mode === '--model') await testModel(rest);
+  else if (mode === '--live') endAs(await runTool('node', ['test/live/run.ts']));
+  else if (mode === '--fakes') endAs(await runTool('node', ['test/fakes/serve-fakes.ts', ...rest]));
   else if (mode === '--terminals') endAs(await runTool('node', ['test/terminals/run.ts', ...rest]));
   else if (mode === '--faults') endAs(await runTool('node', ['test/faults/run.ts', ...rest]));
   else await start(process.argv.slice(2));

@@ -1,7 +1,7 @@
 /*
  * Stands in for the providers, to try the service by hand without a key:
  *
- *   node test/fakes/serve-fakes.ts [--port-base N]
+ *   npm run fake:providers [-- --port-base N]
  *
  * Anthropic listens on N (4501), OpenAI on N + 1, Gemini on N + 2, all on loopback only; with 0 each on
  * any free port. The name of the model decides what happens: see play-by-name.ts.
@@ -23,7 +23,7 @@ const [anthropic, openAi, gemini] = fakes;
 process.stdout.write(`export ANTHROPIC_BASE_URL=${anthropic.baseUrl}
 export OPENAI_BASE_URL=${openAi.baseUrl}
 export GEMINI_BASE_URL=${gemini.baseUrl}
-Set these, any text as each key, and run a prompt with one of the models ${handModels.join(', ')}: its name is what happens.
+Set these where the service starts, and run a prompt with one of the models ${handModels.join(', ')}: its name is what happens.
 `);
 
 function readPortBase(): number {

@@ -161,7 +161,9 @@ test('the service is started under the Node that was installed, and its exit cod
   expect(plain.output).toBe('our node runs src/main.ts up\n');
   expect(plain.code).toBe(7);
   expect((await bootstrap('--help')).output).toBe('our node runs src/main.ts up --help\n');
-  expect((await bootstrap('worker')).output).toBe('our node runs src/main.ts worker\n');
+  expect((await bootstrap('worker')).output).toBe(
+    'our node runs --min-semi-space-size=16 --max-semi-space-size=16 src/main.ts worker\n',
+  );
 });
 
 test('an installation that is interrupted ends by that signal, and begins anew the next time', async () => {
