@@ -58,9 +58,20 @@ describe('README', () => {
     expect(lines).toHaveLength(5);
   });
 
+  it('has docs/prompts.md show prompts that the service takes', async () => {
+    const text = readFileSync(join(root, 'docs/prompts.md'), 'utf8');
+    const bodies = [...text.matchAll(/```json\n(\{[\s\S]*?\})\n```/g)].map(([, body]) => body ?? '');
+    expect(bodies.length).toBe(5);
+    for (const body of bodies) {
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+      const response = await fetch(`${address}/v1/jobs`, { method: 'POST', headers, body });
+      expect(`${response.status} ${body.slice(0, 60)}`).toBe(`202 ${body.slice(0, 60)}`);
+    }
+  });
+
   it('shows jobs that the service takes', async () => {
     const bodies = [...readme.matchAll(/\| `(\{"type":.*\})` \|/g)].map(([, body]) => body ?? '');
-    expect(bodies.length).toBe(5);
+    expect(bodies.length).toBe(6);
     for (const body of bodies) {
       const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
       const response = await fetch(`${address}/v1/jobs`, { method: 'POST', headers, body });
