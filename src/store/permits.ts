@@ -51,6 +51,7 @@ export class Permits {
     this.#connection = connection;
   }
 
+  /** Repeating it, after a lost reply, changes nothing. */
   async ask(request: PermitRequest): Promise<PermitAnswer> {
     const { permit, job, provider, model, actor, slotsMax, reserveUsd, dailyBudgetUsd } = request;
     const day = new Date().toISOString().slice(0, 10);

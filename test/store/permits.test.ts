@@ -166,6 +166,17 @@ describe('the budget of a day', () => {
     expect(refused?.answer).toEqual({ kind: 'BUDGET', spentUsd: 0, reservedUsd: 0.8 });
   });
 
+  it('is reserved once where the question is repeated after a lost reply', async () => {
+    const { permit } = await ask({ ...budget, slotsMax: 1 });
+    const repeated = await permits.ask({
+      ...{ permit, job: `job_${permit}`, provider: 'p', model: 'm', actor: 'key:a' },
+      ...{ ...budget, slotsMax: 1 },
+    });
+    expect(repeated).toEqual({ kind: 'OK' });
+    expect(await money()).toEqual({ spent: 0, reserved: 0.4 });
+    expect(await counted()).toEqual({ 'p m key:a calls': 1 });
+  });
+
   it('is charged with what the call did cost, and the rest is free again', async () => {
     const { permit } = await ask(budget);
     await permits.keep([[permit, { ...usage, costUsd: 0.1 }]]);

@@ -10,6 +10,8 @@ local id, job, provider, model, api_key, day = ARGV[1], ARGV[2], ARGV[3], ARGV[4
 local slots_max, reserve, day_max = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local lease_ms, fails_max, keep_ms, pace_ms = tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12], tonumber(ARGV[13])
 local now = now_ms()
+-- The reply to the same question was lost.
+if read_permit(id) then return { 'OK' } end
 end_expired(now)
 
 local waiting = key('waiting', provider)
