@@ -1,17 +1,18 @@
 // `npm run bench:prompts`: what a prompt costs that goes through the service, beside the provider's own library in a
 // bare loop, against the same provider on loopback and in the same run. Prints a table; asserts nothing.
 
-import { readFileSync } from 'node:fs';
 import OpenAI from 'openai';
 import { followJob } from '../src/client/feed.ts';
+import { processorMs } from '../test/faults/process-facts.ts';
 import { type Cluster, startCluster } from '../test/support/cluster.ts';
 import { onInterruption } from '../test/support/interruption.ts';
 import type { SdkLoopCalls } from './processes/sdk-loop.ts';
 import type { TokenReadersCalls } from './processes/token-readers.ts';
 import type { TokenSourceCalls } from './processes/token-source.ts';
 import { startProcess } from './support/calls.ts';
-import { type Figure, goalLine } from './support/goal-line.ts';
+import { tell } from './support/goal-line.ts';
 import { median } from './support/report.ts';
+import { timed } from './support/timed.ts';
 import { streamTokens } from './support/token-times.ts';
 
 const streams = 200;
@@ -82,9 +83,9 @@ async function measureStreams({ key, apis: [api], workers: [worker] }: Cluster):
   await through('tokens-400-5', 20);
   const model = `tokens-${streamTokens}-${everyMs}`;
   const bare = await loop.ask('run', { baseURL, model, streams });
-  const before = processorUs(worker.pid);
+  const before = processorMs(worker.pid);
   const ours = await through(model, streams);
-  const usedUs = processorUs(worker.pid) - before;
+  const usedMs = processorMs(worker.pid) - before;
   if (ours.tokens !== streams * streamTokens) throw new TypeError(`${ours.tokens} tokens came`);
   const added = ours.p99 - bare.p99;
   tell({
@@ -96,7 +97,7 @@ async function measureStreams({ key, apis: [api], workers: [worker] }: Cluster):
     ...{ ours: ours.p99, bare: bare.p99, compared: `+${added.toFixed(1)}` },
     ...{ goal: 'at most +40', isMet: added <= 40 },
   });
-  const [oursUs, bareUs] = [usedUs / ours.tokens, bare.processorUs / bare.tokens];
+  const [oursUs, bareUs] = [(usedMs * 1000) / ours.tokens, bare.processorUs / bare.tokens];
   tell({
     what: 'processor time of the worker a token (us)',
     ...{ ours: oursUs, bare: bareUs, compared: (oursUs / bareUs).toFixed(2) },
@@ -106,21 +107,4 @@ async function measureStreams({ key, apis: [api], workers: [worker] }: Cluster):
 
 function promptFor(model: string) {
   return { type: 'prompt', model: `openai/${model}`, prompt: 'go', seed: 1 } as const;
-}
-
-/** User and system time of a process since its start. */
-function processorUs(pid: number): number {
-  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-  const [user, system] = fields.split(' ').slice(11, 13).map(Number);
-  return ((user ?? 0) + (system ?? 0)) * 10_000; // of clock ticks, of which every Linux counts 100 a second
-}
-
-async function timed(action: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await action();
-  return performance.now() - startedAt;
-}
-
-function tell(figure: Figure): void {
-  process.stdout.write(goalLine(figure));
 }

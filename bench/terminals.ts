@@ -10,8 +10,9 @@ import type { Client } from '../src/client/http.ts';
 import { type Cluster, startCluster } from '../test/support/cluster.ts';
 import { onInterruption } from '../test/support/interruption.ts';
 import { residentBytes, run as runJob, submitUntil } from '../test/terminals/host.ts';
-import { type Figure, goalLine } from './support/goal-line.ts';
+import { tell } from './support/goal-line.ts';
 import { median } from './support/report.ts';
+import { timed } from './support/timed.ts';
 
 const idleCount = 50;
 const floodBytes = 50_000_000;
@@ -113,14 +114,4 @@ async function readAll(pty: IPty): Promise<void> {
   });
   await exited(pty);
   if (bytes < floodBytes) throw new TypeError(`node-pty gave ${bytes} bytes only`);
-}
-
-async function timed(action: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await action();
-  return performance.now() - startedAt;
-}
-
-function tell(figure: Figure): void {
-  process.stdout.write(goalLine(figure));
 }

@@ -163,7 +163,7 @@ function createServices(
     seal: createSeal(apiKey),
     adapters,
     models: new ModelCatalog(adapters.usable),
-    prices: createPrices(new Map(config.providers.map(({ name, baseUrl }) => [name, baseUrl]))),
+    prices: createPrices(config.providers),
     permits: new HeldPermits(new Permits(connection), logger),
     callRules: (provider) => ({
       slotsMax: config.providerConcurrency[provider] ?? 0,

@@ -1,5 +1,5 @@
 /** One figure, that of the bare program where there is one, and what was wanted. */
-export interface Figure {
+interface Figure {
   what: string;
   ours: number;
   bare?: number;
@@ -9,7 +9,9 @@ export interface Figure {
   isMet: boolean;
 }
 
-export function goalLine({ what, ours, bare, compared = '', goal, isMet }: Figure): string {
+/** Prints it as a line of a table. */
+export function tell({ what, ours, bare, compared = '', goal, isMet }: Figure): void {
   const numbers = [ours.toFixed(2), bare?.toFixed(2) ?? ''].map((text) => text.padStart(8)).join(' ');
-  return `${what.padEnd(52)} ${numbers} ${compared.padStart(8)}  ${goal} ${isMet ? 'met' : 'MISSED'}\n`;
+  const line = `${what.padEnd(52)} ${numbers} ${compared.padStart(8)}  ${goal} ${isMet ? 'met' : 'MISSED'}\n`;
+  process.stdout.write(line);
 }

@@ -1,5 +1,6 @@
 import type { PromptSpec } from '../contract/job.ts';
 import { limits } from '../contract/limits.ts';
+import type { ContentPart } from '../contract/prompt.ts';
 import {
   lackedOptions,
   optionsUsed,
@@ -60,10 +61,9 @@ function checkTools({ tools, toolChoice }: PromptSpec, where: string): void {
     if (parameters.type !== 'object')
       throw refused(`${pointer}/parameters`, 'must be a JSON Schema with "type": "object"');
   }
-  if (toolChoice === undefined || choices.slice(0, tools === undefined ? 0 : undefined).includes(toolChoice))
-    return;
+  if (toolChoice === undefined) return;
   if (tools === undefined) throw refused(`${where}/toolChoice`, 'chooses among tools, and there are none');
-  if (!names.has(toolChoice))
+  if (!choices.includes(toolChoice) && !names.has(toolChoice))
     throw refused(`${where}/toolChoice`, `must be ${choices.join(', ')} or the name of one of the tools`);
 }
 
@@ -97,9 +97,7 @@ function checkMessages({ messages }: PromptSpec, where: string): void {
     );
 }
 
-type Content = Extract<NonNullable<PromptSpec['messages']>[number], { role: 'user' }>['content'];
-
-function checkImages(content: Content, where: string): void {
+function checkImages(content: string | readonly ContentPart[], where: string): void {
   if (typeof content === 'string') return;
   for (const [index, part] of content.entries()) {
     if (part.type !== 'image' || 'url' in part || part.mediaType !== undefined) continue;

@@ -144,7 +144,7 @@ function createServices({
   });
   const self = { name: `api ${hostname()}-${process.pid}`, fingerprint: seal.keyFingerprint };
   return {
-    prices: createPrices(new Map(config.providers.map(({ name, baseUrl }) => [name, baseUrl]))),
+    prices: createPrices(config.providers),
     process: randomBytes(5).toString('hex'),
     logger,
     log,

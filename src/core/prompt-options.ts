@@ -1,4 +1,5 @@
 import type { PromptSpec } from '../contract/job.ts';
+import type { Message } from '../contract/prompt.ts';
 
 /** How a provider is spoken to. Every name that is not one of ours is an OpenAI-compatible server. */
 export type ProviderKind = 'anthropic' | 'openai' | 'gemini' | 'demo' | 'compatible';
@@ -55,7 +56,7 @@ export function optionsUsed(spec: PromptSpec): { option: PromptOption; pointer: 
   return [...fields, ...messages];
 }
 
-function optionOfMessage(message: NonNullable<PromptSpec['messages']>[number]): PromptOption | null {
+function optionOfMessage(message: Message): PromptOption | null {
   if (message.role === 'tool') return 'tools';
   if (message.role === 'assistant') return message.toolCalls === undefined ? null : 'tools';
   const hasImage =

@@ -1,6 +1,7 @@
 import type { Usage } from '../contract/result.ts';
 import { once } from '../core/once.ts';
 import { providerKind, splitModel } from '../core/prompt-options.ts';
+import type { ProviderConfig } from './config.ts';
 
 /** What a model costs, from a table that comes with the service; it asks no one. */
 export interface ModelPrice {
@@ -13,16 +14,14 @@ export interface ModelPrice {
   output: number;
 }
 
-/** Where compatible servers are, by their names: some of them are known by their address. */
-export type BaseUrls = ReadonlyMap<string, string>;
-
 /** Prices of models by `provider/model`; null where a price is unknown, which is not 0. */
 export interface Prices {
   priceOf(id: string): ModelPrice | null;
 }
 
-/** The table is loaded when it is first asked for: it is 2 MB. */
-export function createPrices(baseUrls: BaseUrls): () => Promise<Prices> {
+/** The table is loaded when it is first asked for: it is 2 MB. Some compatible servers are known by their address. */
+export function createPrices(providers: readonly ProviderConfig[]): () => Promise<Prices> {
+  const baseUrls = new Map(providers.map(({ name, baseUrl }) => [name, baseUrl]));
   return once(async () => {
     const { calcPrice } = await import('@pydantic/genai-prices');
     return {
@@ -49,7 +48,7 @@ const free: ModelPrice = { costOf: () => 0, contextWindow: null, input: 0, outpu
 
 function whereFrom(
   provider: string,
-  baseUrls: BaseUrls,
+  baseUrls: ReadonlyMap<string, string>,
 ): { providerId: string } | { providerApiUrl: string } | null {
   switch (providerKind(provider)) {
     case 'anthropic':

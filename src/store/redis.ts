@@ -171,10 +171,10 @@ export interface Script {
   sha: string | null;
 }
 
-/** Loads a script of this folder, with the part it shares with others in front of it. */
+/** Loads a script of this folder, with the parts it shares with others in front of it. */
 export function loadScript(name: string, shared: 'log' | 'permits' = 'log'): Script {
   const read = (file: string) => readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8');
-  return { source: `${read(shared)}\n${read(name)}`, sha: null };
+  return { source: [read('common'), read(shared), read(name)].join('\n'), sha: null };
 }
 
 /** Runs a script by its hash, sending the text only where the server does not know it. */

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { providerKeys } from '../../src/store/keys.ts';
 import { redisAddress } from '../../src/store/redis.ts';
 import { startFakeAnthropic } from '../fakes/anthropic.ts';
 import type { FakeProvider, Scene } from '../fakes/scene.ts';
+import { forgetProviders } from '../support/provider-state.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let fake: FakeProvider;
@@ -22,10 +22,7 @@ beforeAll(async () => {
   });
   redis = new Redis(redisAddress(service.redisUrl));
 });
-beforeEach(async () => {
-  const known = await redis.keys(`${providerKeys.root}:*`);
-  if (known.length > 0) await redis.del(...known);
-});
+beforeEach(() => forgetProviders(redis));
 afterAll(async () => {
   redis.disconnect();
   await service.close();

@@ -7,6 +7,7 @@ import { redisAddress } from '../../src/store/redis.ts';
 import { startFakeAnthropic } from '../fakes/anthropic.ts';
 import { startFakeOpenAiResponses } from '../fakes/openai-responses.ts';
 import type { FakeProvider, Scene } from '../fakes/scene.ts';
+import { forgetProviders } from '../support/provider-state.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 const key = 'sk-ant-very-secret-0123456789';
@@ -28,10 +29,7 @@ beforeAll(async () => {
   });
   redis = new Redis(redisAddress(service.redisUrl));
 });
-beforeEach(async () => {
-  const known = await redis.keys(`${providerKeys.root}:*`);
-  if (known.length > 0) await redis.del(...known);
-});
+beforeEach(() => forgetProviders(redis));
 afterAll(async () => {
   redis.disconnect();
   await service.close();

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { JobEvent } from '../../src/contract/event.ts';
 import { startFakeAnthropic } from '../fakes/anthropic.ts';
 import type { FakeProvider } from '../fakes/scene.ts';
+import { processorMs } from '../faults/process-facts.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 
 let fake: FakeProvider;
@@ -79,10 +79,4 @@ async function processorShare(pid: number, ms: number): Promise<number> {
   const before = processorMs(pid);
   await sleep(ms);
   return (processorMs(pid) - before) / ms;
-}
-
-function processorMs(pid: number): number {
-  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-  const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number);
-  return (user + system) * 10; // of clock ticks, of which every Linux counts 100 a second
 }

@@ -49,7 +49,7 @@ beforeAll(async () => {
     seal: createSeal(apiKey),
     adapters: createAdapters({ providers: [], geminiSdk: 'auto' }),
     models: new ModelCatalog([]),
-    prices: createPrices(new Map()),
+    prices: createPrices([]),
     permits: new HeldPermits(new Permits(connection), pino({ level: 'silent' })),
     callRules: () => ({ slotsMax: 0, dailyBudgetUsd: null }),
     screens: new Screens(pino({ level: 'silent' })),

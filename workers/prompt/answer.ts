@@ -29,14 +29,6 @@ export class Answer {
     this.#onUsage = onUsage;
   }
 
-  get text(): string {
-    return this.#text;
-  }
-
-  get finishReason(): FinishReason | null {
-    return this.#finishReason;
-  }
-
   /** Whether anything was said that a reader has seen. */
   hasSaidAnything(): boolean {
     return this.#text !== '' || this.#reasoning !== '' || this.#toolCalls.length > 0;

@@ -18,15 +18,6 @@
 --   stAt   number of its first event, or a little less
 --   scr    screen of the newest attempt      scrAt  number of the last event that is in it
 
-local function integer(value)
-  return string.format('%.0f', tonumber(value) or 0)
-end
-
-local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 -- What append_items must know of a log. A script that reads more of the hash reads these first, in this order.
 local function read_position(state)
   return redis.call('HMGET', state, 'ep', 'run', 'seq', 'bytes', 'min')

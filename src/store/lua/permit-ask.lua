@@ -42,13 +42,8 @@ if day_max then
 end
 
 local permit = { p = provider, m = model, k = api_key, d = day, r = reserve, c = {} }
--- An empty table would become a list.
-permit.c.calls = 1
+count_usage(permit, { calls = 1 }, keep_ms)
 write_permit(id, permit)
-local field = cjson.encode({ provider, model, api_key, 'calls' })
-redis.call('HINCRBY', key('usage', day), field, 1)
-redis.call('HINCRBY', key('total'), field, 1)
-redis.call('PEXPIRE', key('usage', day), keep_ms)
 redis.call('ZADD', key('expiry'), now + lease_ms, id)
 redis.call('SADD', slots, id)
 redis.call('ZREM', waiting, job)

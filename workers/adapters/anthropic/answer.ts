@@ -2,6 +2,7 @@ import type { FinishReason, Usage } from '../../../src/contract/result.ts';
 import type { PromptPart, PromptRequest } from '../../adapter.ts';
 import { withContinuation } from '../wire/continuation.ts';
 import { countOf, field, textOf } from '../wire/foreign.ts';
+import { usageOf } from '../wire/read-usage.ts';
 import type { AnswerReader } from '../wire/stream-answer.ts';
 import { readArguments } from '../wire/tool-calls.ts';
 
@@ -122,18 +123,17 @@ function toFinishReason(word: string | undefined, calls: number): FinishReason {
 /** Here the tokens of the cache are counted apart; with us `inputTokens` are all. */
 function readUsage(value: unknown): Usage | undefined {
   const count = (name: string) => countOf(field(value, name));
-  const [input, output] = [count('input_tokens'), count('output_tokens')];
-  if (input === undefined && output === undefined) return undefined;
   const [cached, written] = [count('cache_read_input_tokens'), count('cache_creation_input_tokens')];
-  const reasoningTokens = countOf(field(field(value, 'output_tokens_details'), 'thinking_tokens'));
-  return {
-    inputTokens: (input ?? 0) + (cached ?? 0) + (written ?? 0),
-    outputTokens: output ?? 0,
-    ...(cached !== undefined && { cachedInputTokens: cached }),
-    ...(written !== undefined && written > 0 && { cacheWriteTokens: written }),
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
-    costUsd: null,
-  };
+  const uncached = count('input_tokens');
+  const output = count('output_tokens');
+  if (uncached === undefined && output === undefined) return undefined;
+  return usageOf({
+    input: (uncached ?? 0) + (cached ?? 0) + (written ?? 0),
+    output,
+    cached,
+    cacheWrite: written || undefined,
+    reasoning: countOf(field(field(value, 'output_tokens_details'), 'thinking_tokens')),
+  });
 }
 
 /** The last message says only what has changed, and null for the rest. */

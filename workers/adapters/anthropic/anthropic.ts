@@ -3,10 +3,10 @@ import { limits } from '../../../src/contract/limits.ts';
 import { once } from '../../../src/core/once.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
 import type { PromptAdapter } from '../../adapter.ts';
-import { field, itemsOf, textOf } from '../wire/foreign.ts';
+import { modelIds, providerAdapter } from '../wire/provider-adapter.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
 import { createSender, type Sender } from '../wire/send-request.ts';
-import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { askProvider, type Dialect } from '../wire/stream-answer.ts';
 import { lentFetch, takeOver } from '../wire/take-over.ts';
 import { readMessagesAnswer } from './answer.ts';
 import { toMessagesBody } from './request.ts';
@@ -24,16 +24,11 @@ export function createAnthropic(provider: ProviderConfig): PromptAdapter {
     },
     read: readMessagesAnswer,
   };
-  return {
-    provider: provider.name,
-    demo: false,
-    models: provider.models,
-    stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
-    listModels: async (signal) => {
-      const list = await askProvider(provider, { path: '/v1/models?limit=1000', send, signal });
-      return itemsOf(field(list, 'data')).flatMap((model) => textOf(field(model, 'id')) ?? []);
-    },
-  };
+  return providerAdapter(provider, {
+    dialectFor: () => dialect,
+    listModels: async (signal) =>
+      modelIds(await askProvider(provider, { path: '/v1/models?limit=1000', send, signal })),
+  });
 }
 
 /** The only way to Anthropic, and the only headers that leave. */

@@ -3,6 +3,7 @@ import { AdapterFailure, type PromptPart, type PromptRequest } from '../../adapt
 import { classifyFault, type ProviderIdentity } from '../wire/classify.ts';
 import { withContinuation } from '../wire/continuation.ts';
 import { countOf, field, itemsOf, textOf } from '../wire/foreign.ts';
+import { usageOf } from '../wire/read-usage.ts';
 import type { AnswerReader } from '../wire/stream-answer.ts';
 import { ownId } from './call-ids.ts';
 
@@ -93,18 +94,16 @@ function toFinishReason(word: string | undefined, calls: number, provider: Provi
 /** Here the tokens of thoughts are counted apart; with us `outputTokens` are all. */
 function readUsage(value: unknown): Usage | undefined {
   const count = (name: string) => countOf(field(value, name));
-  const [input, said, thought] = [
+  const [prompt, said, thought] = [
     count('promptTokenCount'),
     count('candidatesTokenCount'),
     count('thoughtsTokenCount'),
   ];
-  if (input === undefined && said === undefined) return undefined;
-  const cachedInputTokens = count('cachedContentTokenCount');
-  return {
-    inputTokens: (input ?? 0) + (count('toolUsePromptTokenCount') ?? 0),
-    outputTokens: (said ?? 0) + (thought ?? 0),
-    ...(cachedInputTokens !== undefined && { cachedInputTokens }),
-    ...(thought !== undefined && { reasoningTokens: thought }),
-    costUsd: null,
-  };
+  if (prompt === undefined && said === undefined) return undefined;
+  return usageOf({
+    input: (prompt ?? 0) + (count('toolUsePromptTokenCount') ?? 0),
+    output: (said ?? 0) + (thought ?? 0),
+    cached: count('cachedContentTokenCount'),
+    reasoning: thought,
+  });
 }

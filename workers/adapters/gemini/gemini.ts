@@ -1,9 +1,10 @@
 import type { GeminiSdkChoice, ProviderConfig } from '../../../src/platform/config.ts';
 import type { PromptAdapter, PromptRequest } from '../../adapter.ts';
 import { field, itemsOf, textOf } from '../wire/foreign.ts';
+import { providerAdapter } from '../wire/provider-adapter.ts';
 import { refuseErrors } from '../wire/refuse-errors.ts';
 import { createSender } from '../wire/send-request.ts';
-import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { askProvider, type Dialect } from '../wire/stream-answer.ts';
 import { readContentAnswer } from './answer.ts';
 import { toContentBody } from './request.ts';
 import { predecessor, successor } from './sdk.ts';
@@ -25,18 +26,15 @@ export function createGemini(provider: ProviderConfig, choice: GeminiSdkChoice):
     },
     read: (request) => readContentAnswer(request, provider),
   };
-  return {
-    provider: provider.name,
-    demo: false,
-    models: provider.models,
-    stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
+  return providerAdapter(provider, {
+    dialectFor: () => dialect,
     listModels: async (signal) => {
       const list = await askProvider(provider, { path: '/v1beta/models?pageSize=1000', send, signal });
       return itemsOf(field(list, 'models'))
         .filter((model) => itemsOf(field(model, 'supportedGenerationMethods')).includes('generateContent'))
         .flatMap((model) => textOf(field(model, 'name'))?.replace(/^models\//, '') ?? []);
     },
-  };
+  });
 }
 
 /** Unless told otherwise, the successor writes what its predecessor has no words for. */

@@ -1,5 +1,6 @@
 import type { Usage } from '../../../src/contract/result.ts';
 import { countOf, field, itemsOf, textOf } from '../wire/foreign.ts';
+import { usageOf } from '../wire/read-usage.ts';
 import type { ToolCallDelta } from '../wire/tool-calls.ts';
 
 /** One piece of a Chat Completions answer, as far as it concerns us. Every field may be absent. */
@@ -56,18 +57,12 @@ function readToolCallDelta(value: unknown): ToolCallDelta {
 }
 
 function readUsage(value: unknown): Usage | undefined {
-  const inputTokens = countOf(field(value, 'prompt_tokens'));
-  const outputTokens = countOf(field(value, 'completion_tokens'));
-  if (inputTokens === undefined && outputTokens === undefined) return undefined;
-  const cachedInputTokens =
-    countOf(field(field(value, 'prompt_tokens_details'), 'cached_tokens')) ??
-    countOf(field(value, 'prompt_cache_hit_tokens'));
-  const reasoningTokens = countOf(field(field(value, 'completion_tokens_details'), 'reasoning_tokens'));
-  return {
-    inputTokens: inputTokens ?? 0,
-    outputTokens: outputTokens ?? 0,
-    ...(cachedInputTokens !== undefined && { cachedInputTokens }),
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
-    costUsd: null,
-  };
+  return usageOf({
+    input: countOf(field(value, 'prompt_tokens')),
+    output: countOf(field(value, 'completion_tokens')),
+    cached:
+      countOf(field(field(value, 'prompt_tokens_details'), 'cached_tokens')) ??
+      countOf(field(value, 'prompt_cache_hit_tokens')),
+    reasoning: countOf(field(field(value, 'completion_tokens_details'), 'reasoning_tokens')),
+  });
 }

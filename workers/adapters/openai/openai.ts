@@ -1,10 +1,10 @@
 import type OpenAI from 'openai';
 import { once } from '../../../src/core/once.ts';
 import type { ProviderConfig } from '../../../src/platform/config.ts';
-import type { PromptAdapter, PromptRequest } from '../../adapter.ts';
-import { field, itemsOf, textOf } from '../wire/foreign.ts';
+import type { PromptAdapter } from '../../adapter.ts';
+import { modelIds, providerAdapter } from '../wire/provider-adapter.ts';
 import type { Sender } from '../wire/send-request.ts';
-import { askProvider, type Dialect, streamAnswer } from '../wire/stream-answer.ts';
+import { askProvider, type Dialect } from '../wire/stream-answer.ts';
 import { takeOver } from '../wire/take-over.ts';
 import { readChatAnswer } from './chat-answer.ts';
 import { toChatBody } from './chat-request.ts';
@@ -20,28 +20,20 @@ import { toResponsesBody } from './responses-request.ts';
 export function createOpenAi(provider: ProviderConfig): PromptAdapter {
   const connection = { provider, send: openAiSender(provider), client: once(() => createClient(provider)) };
   const [newer, older] = [responses(connection), chatCompletions(connection)];
-  const dialectFor = ({ stop, seed }: PromptRequest) =>
-    stop === undefined && seed === undefined ? newer : older;
-  return {
-    provider: provider.name,
-    demo: false,
-    models: provider.models,
-    stream: (request, signal) => streamAnswer({ provider, dialect: dialectFor(request), request, signal }),
+  return providerAdapter(provider, {
+    dialectFor: ({ stop, seed }) => (stop === undefined && seed === undefined ? newer : older),
     listModels: (signal) => listModels(connection, signal),
-  };
+  });
 }
 
 /** Any server that speaks Chat Completions. */
 export function createOpenAiCompatible(provider: ProviderConfig): PromptAdapter {
   const connection = { provider, send: openAiSender(provider), client: once(() => createClient(provider)) };
   const dialect = chatCompletions(connection);
-  return {
-    provider: provider.name,
-    demo: false,
-    models: provider.models,
-    stream: (request, signal) => streamAnswer({ provider, dialect, request, signal }),
+  return providerAdapter(provider, {
+    dialectFor: () => dialect,
     listModels: (signal) => listModels(connection, signal),
-  };
+  });
 }
 
 interface Connection {
@@ -71,6 +63,5 @@ function responses({ provider, send, client }: Connection): Dialect {
 }
 
 async function listModels({ provider, send }: Connection, signal: AbortSignal): Promise<string[]> {
-  const list = await askProvider(provider, { path: '/models', send, signal });
-  return itemsOf(field(list, 'data')).flatMap((model) => textOf(field(model, 'id')) ?? []);
+  return modelIds(await askProvider(provider, { path: '/models', send, signal }));
 }

@@ -4,6 +4,7 @@ import { classifyFault, type ProviderIdentity } from '../wire/classify.ts';
 import { withContinuation } from '../wire/continuation.ts';
 import { countOf, field, textOf } from '../wire/foreign.ts';
 import { readFault } from '../wire/read-fault.ts';
+import { usageOf } from '../wire/read-usage.ts';
 import type { AnswerReader } from '../wire/stream-answer.ts';
 import { readArguments } from '../wire/tool-calls.ts';
 
@@ -86,16 +87,10 @@ function toFinishReason(response: unknown, calls: number): FinishReason {
 // Usage
 
 function readUsage(value: unknown): Usage | undefined {
-  const inputTokens = countOf(field(value, 'input_tokens'));
-  const outputTokens = countOf(field(value, 'output_tokens'));
-  if (inputTokens === undefined && outputTokens === undefined) return undefined;
-  const cachedInputTokens = countOf(field(field(value, 'input_tokens_details'), 'cached_tokens'));
-  const reasoningTokens = countOf(field(field(value, 'output_tokens_details'), 'reasoning_tokens'));
-  return {
-    inputTokens: inputTokens ?? 0,
-    outputTokens: outputTokens ?? 0,
-    ...(cachedInputTokens !== undefined && { cachedInputTokens }),
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
-    costUsd: null,
-  };
+  return usageOf({
+    input: countOf(field(value, 'input_tokens')),
+    output: countOf(field(value, 'output_tokens')),
+    cached: countOf(field(field(value, 'input_tokens_details'), 'cached_tokens')),
+    reasoning: countOf(field(field(value, 'output_tokens_details'), 'reasoning_tokens')),
+  });
 }
