@@ -160,7 +160,8 @@ export const promptFields = {
     Type.Number({
       exclusiveMinimum: 0,
       maximum: 100_000,
-      description: 'All calls of the job together cost no more; a call that might is not made.',
+      description:
+        'What all calls of the job together may cost; a call that by an estimate goes beyond it is not made.',
     }),
   ),
 };

@@ -5,8 +5,8 @@ import { RE2JS } from 're2js';
 export type OutputCheck = (value: unknown) => string | null;
 
 /**
- * Compiles a JSON Schema (2020-12) that a client sent. Its patterns run in linear time, so that no answer
- * can hold up the process; `format` says nothing here, and unknown keywords are passed over.
+ * Compiles a JSON Schema (2020-12) that a client sent. Its patterns run in linear time; the rest of it may be as costly
+ * as whoever wrote it wants. `format` says nothing here, and unknown keywords are passed over.
  * @throws {Error} in words for a person, where it is no schema.
  */
 export function compileOutputSchema(schema: Readonly<Record<string, unknown>>): OutputCheck {
