@@ -54,6 +54,8 @@ describe('A worker that is killed in the middle of an answer', () => {
     await expect
       .poll(async () => JSON.stringify((await cluster.client.job(id)).usage))
       .toContain('"inputTokens":10');
+    // The text may be a moment behind the usage; what no one has read is not taken back.
+    await expect.poll(async () => JSON.stringify(await firstEvents(id))).toContain('half an ans');
     const started = (await firstEvents(id)).find(({ type }) => type === 'job.started');
     const name = started?.type === 'job.started' ? started.data.worker : '';
     await cluster.workers.find((worker) => worker.id === name)?.kill();
